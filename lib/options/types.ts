@@ -1,0 +1,175 @@
+import type { IncomingMessage } from 'node:http'
+
+/** A size: a number of bytes, or `10k`, `1m`, `1g` (powers of 1024). */
+export type Size = number | string
+
+/** A duration: a number of milliseconds, or `500ms`, `5s`, `2m`, `1h`. */
+export type Duration = number | string
+
+/** Console-like or pino-like: each method is called with one string. */
+export interface Logger {
+  error(message: string): void
+  warn(message: string): void
+  info(message: string): void
+}
+
+/** What may match a path: a RegExp, or a path-to-regexp 8 pattern such as `/wiki{/*page}`. */
+export type Match = RegExp | string
+
+/** A parameter's value; a function is asked once a request, `undefined` means: do not send. */
+export type ParamValue = string | number | boolean | undefined | ((req: IncomingMessage) => string | undefined)
+
+/** Who may say `X-Forwarded-*`: yes or no to all, a number of hops, names and networks as proxy-addr takes them, or a function. */
+export type TrustProxy = boolean | number | string | readonly string[] | ((address: string, hop: number) => boolean)
+
+/** `[FASTCGI_SERVER]`: where a FastCGI application listens. */
+export interface ServerOptions {
+  /** Referred to by a location's `servers`; unique, case-sensitive. */
+  name: string
+  /** `host:port`, `[v6]:port`, or the path of a unix socket. */
+  address: string
+  /** Connections open at once, busy and idle together; more requests wait. Default 64. */
+  maxConnections?: number
+  /** Requests on one kept connection before it is closed. Default unlimited. */
+  maxRequests?: number
+  /** How long a kept connection may be idle. Default 30 s. */
+  idleTimeout?: Duration
+}
+
+/** What a location does; given at the top level of {@link FastCgiOptions} it is the default of every location. */
+export interface LocationSettings {
+  /** FCGI_KEEP_CONN and reuse of the connection. Default false. */
+  keepAlive?: boolean
+  /** Also reuse a connection that carried a request body (php-fpm.md 3 tells why not). Default false. */
+  reuseAfterBody?: boolean
+  /** Which decoded paths, inside the mount and without the query, are served. Default PHP: `\.php(/|$)`. */
+  match?: Match | readonly Match[]
+  /** Host names of a virtual host, case-insensitive, port ignored; `*` stands for hosts that no location names. Default any. */
+  hosts?: string | readonly string[]
+  /** Document root; relative to the working directory. Required for scripts on disk. */
+  root?: string
+  /** For a path that ends in `/`; `false`: none. Default `index.php`. */
+  index?: string | readonly string[] | false
+  /** Script for paths that are no file, as `/index.php`. Default false. */
+  frontController?: string | false
+  /** Where a path splits into script and PATH_INFO. Default `.php`. */
+  scriptExtensions?: string | readonly string[]
+  /** The script must exist here, under root. `false`: the backend has other disks (containers). Default true. */
+  checkLocal?: boolean
+  /** One program for the whole location; `:name` stands for a parameter of the route. */
+  scriptFilename?: string
+  /** Written last, each replaces what was computed; an empty string or `undefined`: not sent. */
+  params?: Readonly<Record<string, ParamValue>>
+  /** `inside`: a link that leaves the root is not there. Default `follow`. */
+  symlinks?: 'follow' | 'inside'
+  /** Send the root's real path (deployments that switch a link under opcache). Default false. */
+  resolveRoot?: boolean
+  /** Serve other files under root too, never a dotfile nor a script's source. Default false. */
+  static?: boolean
+  /** Waiting for a connection; then 503. Default 30 s. */
+  queueTimeout?: Duration
+  /** Requests that may wait; then 503. Default 1024. */
+  queueLimit?: number
+  /** Until the backend has accepted the connection; then 504. Default 5 s. */
+  connectTimeout?: Duration
+  /** Between two successful writes to the backend; then 504. Default 60 s. */
+  sendTimeout?: Duration
+  /** Between two reads from the backend; then 504. Default 60 s. */
+  readTimeout?: Duration
+  /** For the whole exchange with the backend; then 504. Default none (0). */
+  timeout?: Duration
+  /** Other attempts after a failure that cannot have run the script. Default 1. */
+  retries?: number
+  /** `auto`, `on` (always whole before a backend is taken) or `off` (always stream). Default `auto`. */
+  requestBuffering?: 'auto' | 'on' | 'off' | boolean
+  /** Longest request body; then 413. Default 1g. */
+  bodyLimit?: Size
+  /** Read ahead of a slow client before the backend is held back. Default 256k. */
+  responseBuffer?: Size
+  /** Answers with a status of 400 or more go to `next(err)` instead of the script's page. Default false. */
+  interceptErrors?: boolean
+  /** RFC 3875 section 6.2.2: an answer of a lone path in Location is served by another request inside. Default false. */
+  localRedirects?: boolean
+  /** Response headers of the script that are not passed on. */
+  hideHeaders?: string | readonly string[]
+  /** Response headers that are passed on although nginx's habit is to keep them (`X-Accel-*`). */
+  passHeaders?: string | readonly string[]
+}
+
+/** `[FASTCGI_LOCATION]`: which requests go to which servers, and how. */
+export interface LocationOptions extends LocationSettings {
+  /** For messages and the log. Default `location_N`. */
+  name?: string
+  /** Names of servers. Default: all of them. */
+  servers?: string | readonly string[]
+}
+
+/** Everything that `fastcgi()` takes. */
+export interface FastCgiOptions extends LocationSettings {
+  /** The short form: the address of the only server, or its options. */
+  server?: string | Omit<ServerOptions, 'name'>
+  servers?: readonly ServerOptions[]
+  /** Default: one location with the settings given at the top level. */
+  locations?: readonly LocationOptions[]
+  /** Default Express's `trust proxy` setting; outside Express: nobody. */
+  trustProxy?: TrustProxy
+  /** Default: the console. `false`: no log. */
+  logger?: Logger | false
+}
+
+/** A server, complete. Durations in milliseconds; `Number.POSITIVE_INFINITY` stands for no limit. */
+export interface ResolvedServer {
+  readonly name: string
+  readonly address: string
+  readonly maxConnections: number
+  readonly maxRequests: number
+  readonly idleTimeout: number
+}
+
+/** A location, complete. Durations in milliseconds (0: none), sizes in bytes. */
+export interface ResolvedLocation {
+  readonly name: string
+  readonly servers: readonly string[]
+  readonly match: readonly Match[]
+  /** Lower case, without port; empty: any host. */
+  readonly hosts: readonly string[]
+  /** Absolute, without a slash at the end (but for `/`); null only with `scriptFilename`. */
+  readonly root: string | null
+  readonly index: readonly string[]
+  /** With a leading slash. */
+  readonly frontController: string | null
+  readonly scriptExtensions: readonly string[]
+  readonly checkLocal: boolean
+  readonly scriptFilename: string | null
+  readonly params: ReadonlyMap<string, string | ((req: IncomingMessage) => string | undefined)>
+  readonly symlinks: 'follow' | 'inside'
+  readonly resolveRoot: boolean
+  readonly static: boolean
+  readonly keepAlive: boolean
+  readonly reuseAfterBody: boolean
+  readonly queueTimeout: number
+  readonly queueLimit: number
+  readonly connectTimeout: number
+  readonly sendTimeout: number
+  readonly readTimeout: number
+  readonly timeout: number
+  readonly retries: number
+  readonly requestBuffering: 'auto' | 'on' | 'off'
+  readonly bodyLimit: number
+  readonly responseBuffer: number
+  readonly interceptErrors: boolean
+  readonly localRedirects: boolean
+  /** Lower case. */
+  readonly hideHeaders: ReadonlySet<string>
+  /** Lower case. */
+  readonly passHeaders: ReadonlySet<string>
+}
+
+/** The options of a gateway, complete and frozen. */
+export interface ResolvedOptions {
+  readonly servers: readonly ResolvedServer[]
+  readonly locations: readonly ResolvedLocation[]
+  /** Null: ask the Express application that a request came through, if any. */
+  readonly trustProxy: ((address: string, hop: number) => boolean) | null
+  readonly logger: Logger | null
+}
