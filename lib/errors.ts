@@ -16,6 +16,7 @@ const ERROR_TABLE = {
   ERR_FCGI_BODY_CONSUMED: { status: 500, message: 'Another middleware has consumed the request body' },
   ERR_FCGI_PARAM_FUNCTION: { status: 500, message: 'A configured parameter could not be computed' },
   ERR_FCGI_LOCAL_FILE: { status: 500, message: 'A local file could not be used' },
+  ERR_FCGI_INTERCEPTED: { status: 500, message: 'The script answered with an error status' },
   ERR_FCGI_TRANSFER_CODING: { status: 501, message: 'The transfer coding is not supported' },
   ERR_FCGI_CONNECT: { status: 502, message: 'The FastCGI backend cannot be reached' },
   ERR_FCGI_RESET: { status: 502, message: 'The FastCGI backend closed the connection' },
@@ -76,7 +77,11 @@ export class FastCgiError extends Error {
     this.detail = details.detail ?? message
     this.headers = this.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}
     // Operational failures come out of socket callbacks, where frames say nothing and paths must not leak.
-    Object.defineProperty(this, 'stack', { value: `FastCgiError [${code}]: ${message}`, configurable: true, writable: true })
+    Object.defineProperty(this, 'stack', {
+      value: `FastCgiError [${code}]: ${message}`,
+      configurable: true,
+      writable: true,
+    })
     // Not enumerable: JSON.stringify(error) in a user's error handler must not hand paths to the client.
     Object.defineProperty(this, 'detail', { enumerable: false })
     Object.defineProperty(this, 'cause', { enumerable: false })

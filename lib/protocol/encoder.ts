@@ -1,0 +1,157 @@
+import { FastCgiError } from '../errors.ts'
+import { type BeginRequestBody, BODY_LENGTH, encodeBeginRequestBody } from './bodies.ts'
+import {
+  FCGI_ABORT_REQUEST,
+  FCGI_BEGIN_REQUEST,
+  FCGI_GET_VALUES,
+  FCGI_HEADER_LEN,
+  FCGI_MAX_CONTENT_LEN,
+  FCGI_NULL_REQUEST_ID,
+  FCGI_PARAMS,
+  FCGI_STDIN,
+} from './constants.ts'
+import { encodeHeader } from './header.ts'
+import { encodePair, pairLength } from './name-value.ts'
+
+/** Most bytes of parameters that one request may have, framing included; beyond it the answer is 431. */
+export const MAX_PARAMS_LENGTH: number = 256 * 1024
+
+/** A record to encode. */
+export interface RecordOptions {
+  readonly type: number
+  readonly requestId: number
+  /** At most 65,535 bytes; default none. */
+  readonly content?: Uint8Array
+  /** 0 to 255 bytes, sent as zeros (CVE-2023-0836: never what the memory held before); default 0. */
+  readonly paddingLength?: number
+}
+
+/** One whole record. */
+export function encodeRecord(record: RecordOptions): Buffer {
+  const { type, requestId, content, paddingLength = 0 } = record
+  const contentLength = content?.length ?? 0
+  if (contentLength > FCGI_MAX_CONTENT_LEN) throw new RangeError(`A record cannot carry ${contentLength} bytes`)
+  const bytes = Buffer.allocUnsafe(FCGI_HEADER_LEN + contentLength + paddingLength)
+  encodeHeader(bytes, 0, { type, requestId, contentLength, paddingLength })
+  if (content !== undefined) bytes.set(content, FCGI_HEADER_LEN)
+  return bytes.fill(0, FCGI_HEADER_LEN + contentLength)
+}
+
+/** Header of a record whose content, at most 65,535 bytes, is written right behind it: bulk bytes are not copied. */
+export function encodeRecordHeader(type: number, requestId: number, contentLength: number): Buffer {
+  const bytes = Buffer.allocUnsafe(FCGI_HEADER_LEN)
+  encodeHeader(bytes, 0, { type, requestId, contentLength, paddingLength: 0 })
+  return bytes
+}
+
+/** What opens a request. */
+export interface RequestOpening extends BeginRequestBody {
+  readonly requestId: number
+  /** Byte strings. */
+  readonly params: ReadonlyMap<string, string>
+  /** The whole STDIN, at most 65,535 bytes, empty for no body; undefined: STDIN follows in records of its own. */
+  readonly stdin: Uint8Array | undefined
+}
+
+/**
+ * BEGIN_REQUEST, PARAMS with its end and, where the body is at hand, STDIN with its end, in one buffer for one write.
+ * Pairs are packed whole: php-fpm resets a connection on which a pair is cut over two records.
+ * @throws FastCgiError ERR_FCGI_PARAMS_LIMIT when a pair has no room in a record or all have none in 256 KiB
+ */
+export function encodeRequest(opening: RequestOpening): Buffer {
+  const { requestId, stdin } = opening
+  const records = measureParams(opening.params)
+  let length = FCGI_HEADER_LEN + BODY_LENGTH + FCGI_HEADER_LEN
+  for (const contentLength of records) length += FCGI_HEADER_LEN + contentLength
+  if (stdin !== undefined) length += FCGI_HEADER_LEN + (stdin.length > 0 ? FCGI_HEADER_LEN + stdin.length : 0)
+  const bytes = Buffer.allocUnsafe(length)
+  let at = writeHeader(bytes, 0, { type: FCGI_BEGIN_REQUEST, requestId, contentLength: BODY_LENGTH })
+  at = encodeBeginRequestBody(bytes, at, opening)
+  at = writeParams(bytes, at, { requestId, params: opening.params, records })
+  if (stdin === undefined) return bytes
+  if (stdin.length > 0) {
+    at = writeHeader(bytes, at, { type: FCGI_STDIN, requestId, contentLength: stdin.length })
+    bytes.set(stdin, at)
+    at += stdin.length
+  }
+  writeHeader(bytes, at, { type: FCGI_STDIN, requestId, contentLength: 0 })
+  return bytes
+}
+
+/** Asks the application to give a request up. */
+export function encodeAbortRequest(requestId: number): Buffer {
+  return encodeRecord({ type: FCGI_ABORT_REQUEST, requestId })
+}
+
+/** Asks the application for values by name. */
+export function encodeGetValues(names: readonly string[]): Buffer {
+  const content = encodePairs(new Map(names.map((name) => [name, ''])))
+  return encodeRecord({ type: FCGI_GET_VALUES, requestId: FCGI_NULL_REQUEST_ID, content })
+}
+
+/** Pairs one after another, as a management record carries them. */
+export function encodePairs(pairs: ReadonlyMap<string, string>): Buffer {
+  let length = 0
+  for (const [name, value] of pairs) length += pairLength(name, value)
+  const bytes = Buffer.allocUnsafe(length)
+  let at = 0
+  for (const pair of pairs) at = encodePair(bytes, at, pair)
+  return bytes
+}
+
+/** The content length of each PARAMS record that the pairs need. */
+function measureParams(params: ReadonlyMap<string, string>): number[] {
+  const records: number[] = []
+  let total = 0
+  let contentLength = 0
+  for (const [name, value] of params) {
+    const length = pairLength(name, value)
+    if (length > FCGI_MAX_CONTENT_LEN) {
+      throw paramsLimit(`The parameter ${name} has ${value.length} bytes; one record holds ${FCGI_MAX_CONTENT_LEN}`)
+    }
+    total += length
+    if (contentLength + length > FCGI_MAX_CONTENT_LEN) {
+      records.push(contentLength)
+      contentLength = 0
+    }
+    contentLength += length
+  }
+  if (total > MAX_PARAMS_LENGTH)
+    throw paramsLimit(`The parameters have ${total} bytes; the limit is ${MAX_PARAMS_LENGTH}`)
+  if (contentLength > 0) records.push(contentLength)
+  return records
+}
+
+function paramsLimit(detail: string): FastCgiError {
+  return new FastCgiError('ERR_FCGI_PARAMS_LIMIT', { detail })
+}
+
+interface ParamsRecords {
+  readonly requestId: number
+  readonly params: ReadonlyMap<string, string>
+  readonly records: readonly number[]
+}
+
+/** Writes the PARAMS records as measured, then the empty one that ends them. */
+function writeParams(bytes: Buffer, offset: number, { requestId, params, records }: ParamsRecords): number {
+  let at = offset
+  let record = 0
+  let recordEnd = offset
+  for (const pair of params) {
+    if (at === recordEnd) {
+      const contentLength = records[record++] ?? 0
+      at = writeHeader(bytes, at, { type: FCGI_PARAMS, requestId, contentLength })
+      recordEnd = at + contentLength
+    }
+    at = encodePair(bytes, at, pair)
+  }
+  return writeHeader(bytes, at, { type: FCGI_PARAMS, requestId, contentLength: 0 })
+}
+
+function writeHeader(
+  bytes: Buffer,
+  offset: number,
+  header: { readonly type: number; readonly requestId: number; readonly contentLength: number },
+): number {
+  return encodeHeader(bytes, offset, { ...header, paddingLength: 0 })
+}

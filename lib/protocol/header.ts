@@ -1,0 +1,37 @@
+import { FCGI_VERSION_1 } from './constants.ts'
+
+/** The header of a record (FastCGI 1.0 section 3.3). */
+export interface RecordHeader {
+  readonly type: number
+  /** 0 to 65,535; 0 is a management record. */
+  readonly requestId: number
+  /** Bytes of content, 0 to 65,535. */
+  readonly contentLength: number
+  /** Bytes of padding after the content, 0 to 255. */
+  readonly paddingLength: number
+}
+
+/** Writes a header into its 8 bytes of `target` at `offset`; returns the offset behind it. */
+export function encodeHeader(target: Uint8Array, offset: number, header: RecordHeader): number {
+  const { type, requestId, contentLength, paddingLength } = header
+  target[offset] = FCGI_VERSION_1
+  target[offset + 1] = type
+  target[offset + 2] = requestId >> 8
+  target[offset + 3] = requestId & 0xff
+  target[offset + 4] = contentLength >> 8
+  target[offset + 5] = contentLength & 0xff
+  target[offset + 6] = paddingLength
+  target[offset + 7] = 0
+  return offset + 8
+}
+
+/** Reads the 8 bytes at `offset`, which must be there; null when the version is not 1. */
+export function decodeHeader(source: Buffer, offset: number): RecordHeader | null {
+  if (source[offset] !== FCGI_VERSION_1) return null
+  return {
+    type: source.readUInt8(offset + 1),
+    requestId: source.readUInt16BE(offset + 2),
+    contentLength: source.readUInt16BE(offset + 4),
+    paddingLength: source.readUInt8(offset + 6),
+  }
+}
