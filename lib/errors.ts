@@ -15,6 +15,7 @@ const ERROR_TABLE = {
   ERR_FCGI_CLIENT_GONE: { status: 499, message: 'The client closed the connection' },
   ERR_FCGI_BODY_CONSUMED: { status: 500, message: 'Another middleware has consumed the request body' },
   ERR_FCGI_PARAM_FUNCTION: { status: 500, message: 'A configured parameter could not be computed' },
+  ERR_FCGI_INTERNAL: { status: 500, message: 'The FastCGI gateway failed' },
   ERR_FCGI_LOCAL_FILE: { status: 500, message: 'A local file could not be used' },
   ERR_FCGI_INTERCEPTED: { status: 500, message: 'The script answered with an error status' },
   ERR_FCGI_TRANSFER_CODING: { status: 501, message: 'The transfer coding is not supported' },
