@@ -1,0 +1,129 @@
+import { realpath, type Stats, stat } from 'node:fs'
+import { sep } from 'node:path'
+import { FastCgiError } from '../errors.ts'
+import { utf8Bytes } from './path.ts'
+
+/** What a name is on disk: `other` is a device, a socket or a FIFO; `absent` also what may not be looked at. */
+export type FileKind = 'file' | 'directory' | 'other' | 'absent'
+
+/** What was found under a root. Byte strings. */
+export interface FoundFile {
+  readonly kind: FileKind
+  readonly filename: string
+  /** The root as the backend is told it. */
+  readonly root: string
+}
+
+/** What {@link DocumentRoot} needs of a location. */
+export interface DocumentRootOptions {
+  /** Absolute, Unicode. */
+  readonly root: string
+  readonly symlinks: 'follow' | 'inside'
+  readonly resolveRoot: boolean
+}
+
+/** How long the real path of a root is believed, in milliseconds: the longest that a switched deployment goes unseen. */
+const REAL_ROOT_LIFETIME = 1000
+
+/**
+ * Errors that say "there is no such file for us". EACCES and EPERM are among them: express.static could not read the file
+ * either, so that passing the request on leaks nothing.
+ */
+const NOT_THERE: ReadonlySet<string | undefined> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+  'ELOOP',
+  'EACCES',
+  'EPERM',
+])
+
+function localFileError(filename: string, error: NodeJS.ErrnoException): FastCgiError {
+  const detail = `The disk gave ${error.code ?? error.message} for ${filename}: see whether the file system is well and mounted`
+  return new FastCgiError('ERR_FCGI_LOCAL_FILE', { detail, cause: error })
+}
+
+/** A byte string as Node's file functions take it: they would write a string's characters as UTF-8. */
+function fileName(bytes: string): string | Buffer {
+  return /[^\0-\x7f]/.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes
+}
+
+function kindOfStats(stats: Stats): FileKind {
+  if (stats.isFile()) return 'file'
+  return stats.isDirectory() ? 'directory' : 'other'
+}
+
+function kindOf(filename: string): Promise<FileKind> {
+  return new Promise((resolve, reject) => {
+    stat(fileName(filename), (error, stats) => {
+      if (error === null) resolve(kindOfStats(stats))
+      else if (NOT_THERE.has(error.code)) resolve('absent')
+      else reject(localFileError(filename, error))
+    })
+  })
+}
+
+/** The real path of a name as a byte string, or null where there is none. */
+export function realPathOf(filename: string): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    realpath.native(fileName(filename), { encoding: 'buffer' }, (error, real) => {
+      if (error === null) resolve(real.toString('latin1'))
+      else if (NOT_THERE.has(error.code)) resolve(null)
+      else reject(localFileError(filename, error))
+    })
+  })
+}
+
+/** The root of a location's scripts on this disk. Remembers its real path for a second, where that is asked for. */
+export class DocumentRoot {
+  readonly #root: string
+  readonly #symlinks: 'follow' | 'inside'
+  readonly #resolveRoot: boolean
+  readonly #now: () => number
+  #real: Promise<string | null> | undefined
+  #realUntil = 0
+
+  constructor(options: DocumentRootOptions, now: () => number = Date.now) {
+    this.#root = utf8Bytes(options.root)
+    this.#symlinks = options.symlinks
+    this.#resolveRoot = options.resolveRoot
+    this.#now = now
+  }
+
+  /** A path's name under the configured root, without a look at the disk. */
+  name(path: string): { readonly filename: string; readonly root: string } {
+    return { filename: join(this.#root, path), root: this.#root }
+  }
+
+  /** What a path under the root is. With symlinks `inside`, what leaves the real root is absent. */
+  async find(path: string): Promise<FoundFile> {
+    const root = this.#resolveRoot ? ((await this.#realRoot()) ?? this.#root) : this.#root
+    const filename = join(root, path)
+    const kind = await kindOf(filename)
+    if (kind === 'absent' || this.#symlinks === 'follow') return { kind, filename, root }
+    return { kind: (await this.#isInside(filename)) ? kind : 'absent', filename, root }
+  }
+
+  /** What a path under the root is to a reader that follows every link, as express.static does. */
+  kind(path: string): Promise<FileKind> {
+    return kindOf(join(this.#root, path))
+  }
+
+  async #isInside(filename: string): Promise<boolean> {
+    const [root, real] = await Promise.all([this.#realRoot(), realPathOf(filename)])
+    if (root === null || real === null) return false
+    return real === root || real.startsWith(root.endsWith(sep) ? root : root + sep)
+  }
+
+  #realRoot(): Promise<string | null> {
+    const now = this.#now()
+    if (this.#real !== undefined && now < this.#realUntil) return this.#real
+    this.#realUntil = now + REAL_ROOT_LIFETIME
+    this.#real = realPathOf(this.#root)
+    return this.#real
+  }
+}
+
+function join(root: string, path: string): string {
+  return root.endsWith('/') ? root + path.slice(1) : root + path
+}
