@@ -1,0 +1,47 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { FastCgiError } from '../errors.ts'
+
+/** Express's and Connect's way on: the next handler, or the error handlers. */
+export type Next = (error?: unknown) => void
+
+/**
+ * Ends a request that failed. Once something of the answer has gone out, only the end of the connection tells the client that
+ * it is not complete; before, the host's error handling has its say, or a plain page of the status.
+ */
+export function sendFailure(
+  error: FastCgiError,
+  { req, res, next }: { readonly req: IncomingMessage; readonly res: ServerResponse; readonly next: Next | undefined },
+): void {
+  if (res.headersSent) {
+    res.destroy()
+    return
+  }
+  if (error.code === 'ERR_FCGI_CLIENT_GONE') return
+  if (next !== undefined) return next(error)
+  sendPlainPage(res, error.status, { ...error.headers, ...(req.complete ? {} : { Connection: 'close' }) })
+}
+
+/** A page of nothing but the status. */
+export function sendPlainPage(
+  res: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const page = `${status} ${STATUS_CODES[status] ?? 'Error'}\n`
+  const { Connection: connection, ...others } = headers
+  // HTTP/2 has no Connection header (RFC 9113 section 8.2.2).
+  const allowed =
+    res.req.httpVersionMajor === 1 && connection !== undefined ? { ...others, Connection: connection } : others
+  res.writeHead(status, {
+    ...allowed,
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(page),
+  })
+  res.end(page)
+}
+
+/** A permanent redirect to a path of this site. */
+export function sendRedirect(res: ServerResponse, location: string): void {
+  res.writeHead(301, { Location: location, 'Content-Length': 0 })
+  res.end()
+}

@@ -1,0 +1,66 @@
+import type { ClientResponse } from './client-response.ts'
+
+/** Bytes up to which the slices of one read are joined: copying them costs less than a write for each. */
+const MOST_JOINED = 16 * 1024
+
+/** The part of a body that came and was not yet sent, in the slices in which it came. */
+export class ResponseSlices {
+  #slices: Buffer[] = []
+  #length = 0
+
+  /** Bytes. */
+  get length(): number {
+    return this.#length
+  }
+
+  push(slice: Buffer): void {
+    if (slice.length === 0) return
+    this.#slices.push(slice)
+    this.#length += slice.length
+  }
+
+  clear(): void {
+    this.#slices = []
+    this.#length = 0
+  }
+
+  /** All of it in one piece; stays where it is. */
+  join(): Buffer {
+    const [first] = this.#slices
+    return this.#slices.length === 1 && first !== undefined ? first : Buffer.concat(this.#slices, this.#length)
+  }
+
+  /** Sends all of it. Whether the response has room for more. */
+  writeTo(res: ClientResponse): boolean {
+    if (this.#slices.length === 1 || this.#length <= MOST_JOINED) return res.write(this.#empty())
+    res.cork()
+    let hasRoom = true
+    for (const slice of this.#slices) hasRoom = res.write(slice)
+    res.uncork()
+    this.clear()
+    return hasRoom
+  }
+
+  /** Sends all of it and ends the response, both at once. */
+  endTo(res: ClientResponse): void {
+    if (this.#length === 0) {
+      res.end()
+      return
+    }
+    if (this.#slices.length === 1 || this.#length <= MOST_JOINED) {
+      res.end(this.#empty())
+      return
+    }
+    res.cork()
+    for (const slice of this.#slices) res.write(slice)
+    this.clear()
+    res.end()
+    if (res.stream !== undefined) res.uncork()
+  }
+
+  #empty(): Buffer {
+    const all = this.join()
+    this.clear()
+    return all
+  }
+}
