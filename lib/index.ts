@@ -1,0 +1,8 @@
+export { request, type SingleRequest } from './client/single-request.ts'
+export { loadConfig, readConfig } from './config/load.ts'
+export type * from './diagnostics.ts'
+export { channels } from './diagnostics.ts'
+export { ConfigError, FastCgiError, type FastCgiErrorCode, OptionError } from './errors.ts'
+export { type FastCgiHandler, fastcgi, fastcgi as default, type GatewayStatus } from './middleware.ts'
+export { resolveOptions } from './options/resolve.ts'
+export type * from './options/types.ts'
