@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Findings } from './findings.ts'
 import { expandPath, hasWildcard } from './include.ts'
-import type { Entry, Position, Section } from './section.ts'
+import { type Entry, type Position, type Section, UNREADABLE } from './section.ts'
 import { linesOf, readText } from './text-file.ts'
 
 /** A line of a Monkey file. */
@@ -10,7 +10,7 @@ export type Line =
   | { readonly kind: 'section'; readonly name: string }
   | { readonly kind: 'include'; readonly path: string }
   | { readonly kind: 'entry'; readonly key: string; readonly value: string; readonly column: number }
-  | { readonly kind: 'wrong'; readonly reason: string }
+  | { readonly kind: 'wrong'; readonly reason: string; readonly isHeader: boolean }
 
 /** Files that one file may include, altogether: more are a mistake that grows. */
 const MAX_INCLUDES = 200
@@ -28,17 +28,17 @@ export function parseLine(line: string): Line {
 /** `[NAME]`; what follows is ignored. */
 function parseHeader(content: string): Line {
   const end = content.indexOf(']')
-  if (end < 0) return { kind: 'wrong', reason: `a section header without ]: ${content}; write [NAME]` }
+  if (end < 0) return { kind: 'wrong', reason: `a section header without ]: ${content}; write [NAME]`, isHeader: true }
   const name = content.slice(1, end).trim()
   return name === ''
-    ? { kind: 'wrong', reason: 'a section header without a name; write [NAME]' }
+    ? { kind: 'wrong', reason: 'a section header without a name; write [NAME]', isHeader: true }
     : { kind: 'section', name }
 }
 
 function parseCommand(content: string): Line {
   const path = /^@INCLUDE[ \t\v\f]+(.+)$/is.exec(content)?.[1]
   if (path !== undefined) return { kind: 'include', path }
-  return { kind: 'wrong', reason: `an unknown command: ${content}; the only one is @INCLUDE path` }
+  return { kind: 'wrong', reason: `an unknown command: ${content}; the only one is @INCLUDE path`, isHeader: false }
 }
 
 /**
@@ -73,6 +73,7 @@ function readLine(reading: Reading, line: Line, at: Position): void {
     case 'blank':
       return
     case 'wrong':
+      if (line.isHeader) reading.sections.push({ ...at, name: UNREADABLE, entries: [] })
       return reading.findings.problem(at, line.reason)
     case 'include':
       return include(reading, line.path, at)

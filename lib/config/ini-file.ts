@@ -1,11 +1,11 @@
 import { parse } from 'ini'
 import type { Findings } from './findings.ts'
-import type { Entry, Section } from './section.ts'
+import { type Entry, type Section, UNREADABLE } from './section.ts'
 import { linesOf, readText } from './text-file.ts'
 
 /**
- * Reads an INI file with the `ini` package, a line at a time: given the whole it would merge sections of one name and lose the
- * line numbers. There are no comments behind a value, so that `;` and `#` may stand in patterns.
+ * Reads an INI file with the `ini` package, a line at a time: given the whole it would merge sections of one name and
+ * lose the line numbers. There are no comments behind a value, so that `;` and `#` may stand in patterns.
  */
 export function readIni(file: string, findings: Findings): readonly Section[] {
   const text = readText(file, { file, line: 0 }, findings)
@@ -16,9 +16,10 @@ export function readIni(file: string, findings: Findings): readonly Section[] {
     if (content === '' || content.startsWith(';') || content.startsWith('#')) continue
     if (content.startsWith('[')) {
       const header = parseHeader(content)
-      if (header === undefined)
+      sections.push({ ...at, ...(header ?? { name: UNREADABLE }), entries: [] })
+      if (header === undefined) {
         findings.problem(at, `a section header that is none: ${content}; write [NAME] or [NAME.label]`)
-      else sections.push({ ...at, ...header, entries: [] })
+      }
       continue
     }
     const entry = parseEntry(line)

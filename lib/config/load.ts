@@ -26,8 +26,8 @@ export function readConfig(path: string): LoadedConfig {
 }
 
 /**
- * Reads a configuration into options that can be spread: `{ ...loadConfig('fastcgi.conf'), root: 'public' }`. Warnings become
- * warnings of the process; {@link readConfig} hands them over instead.
+ * Reads a configuration into options that can be spread: `{ ...loadConfig('fastcgi.conf'), root: 'public' }`. Warnings
+ * become warnings of the process; {@link readConfig} hands them over instead.
  * @throws ConfigError with every mistake of all files
  */
 export function loadConfig(path: string): FastCgiOptions {

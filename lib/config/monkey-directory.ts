@@ -21,8 +21,8 @@ export function directoryOf(pluginFile: string): string | undefined {
 }
 
 /**
- * Reads a conf directory of Monkey: the plugin's file, the handlers of the sites (1.6), and the index of monkey.conf. Locations of
- * the plugin's file (1.5) without a Host hold for every site, under its DocumentRoot.
+ * Reads a conf directory of Monkey: the plugin's file, the handlers of the sites (1.6), and the index of monkey.conf.
+ * Locations of the plugin's file (1.5) without a Host hold for every site, under its DocumentRoot.
  */
 export function readMonkeyDirectory(directory: string, findings: Findings): FastCgiOptions {
   const file = [PLUGIN_FILE, 'fastcgi.conf'].map((name) => join(directory, name)).find((path) => existsSync(path))

@@ -26,7 +26,8 @@ export interface Bracket {
 type Element = { readonly kind: 'class' | 'character'; readonly text: string; readonly end: number }
 
 /**
- * Translates the bracket expression that begins at `start` (POSIX.1-2017 section 9.3.5). A backslash in it is a backslash.
+ * Translates the bracket expression that begins at `start` (POSIX.1-2017 section 9.3.5). A backslash in it
+ * is a backslash.
  * @throws PosixRegexError
  */
 export function translateBracket(pattern: string, start: number, ignoreCase: boolean): Bracket {

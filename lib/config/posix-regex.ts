@@ -53,7 +53,7 @@ class Translation {
   readonly #ignoreCase: boolean
   #at = 0
   #groups = 0
-  /** Groups that have surely taken part where we are: only these may be referred to, as JavaScript differs on others. */
+  /** Groups that have surely taken part where we are: of references to others JavaScript thinks differently. */
   #certain: ReadonlySet<number> = new Set()
 
   constructor(pattern: string, ignoreCase: boolean) {

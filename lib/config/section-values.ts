@@ -1,5 +1,5 @@
 import { nearest } from '../options/nearest.ts'
-import { isLaterKey, type Key } from '../options/schema.ts'
+import { gatewayKeys, isLaterKey, type Key, locationKeys, serverKeys } from '../options/schema.ts'
 import { parseFlag } from '../options/values.ts'
 import { readValue } from './directive-value.ts'
 import type { Findings } from './findings.ts'
@@ -79,6 +79,8 @@ function noteUnknown(section: Section, entry: Entry, directives: readonly Direct
     return noteMultiplexing(entry, findings)
   }
   if (isLaterKey(entry.key)) return findings.problem(entry, `${entry.key} is not in this release; leave it out`)
+  const place = placeOf(entry.key)
+  if (place !== undefined) return findings.problem(entry, `${entry.key} belongs to ${place}, not to [${section.name}]`)
   const near = nearest(
     entry.key,
     directives.map(({ name }) => [name, name] as const),
@@ -87,6 +89,13 @@ function noteUnknown(section: Section, entry: Entry, directives: readonly Direct
     near === undefined ? `it may have ${directives.map(({ name }) => name).join(', ')}` : `did you mean ${near}?`
   const separator = /^\w+=/.test(entry.key) ? ' (key and value are separated by a space)' : ''
   findings.problem(entry, `[${section.name}] has no key ${JSON.stringify(entry.key)}${separator}; ${allowed}`)
+}
+
+/** The section that knows a key which this one does not. */
+function placeOf(key: string): string | undefined {
+  const knows = (table: Table): boolean => directivesOf(table).some(({ name }) => isSameName(name, key))
+  if (knows(serverKeys)) return '[FASTCGI_SERVER]'
+  return knows(locationKeys) || knows(gatewayKeys) ? '[FASTCGI_LOCATION]' : undefined
 }
 
 function noteMultiplexing(entry: Entry, findings: Findings): void {

@@ -30,6 +30,9 @@ export interface Section extends Position {
   readonly entries: Entry[]
 }
 
+/** The name of a section whose header could not be read: a problem is noted, and its lines say nothing new. */
+export const UNREADABLE = ''
+
 /** Whether two names of sections or keys are the same: Monkey compares them without case. */
 export function isSameName(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase()

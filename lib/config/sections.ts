@@ -2,7 +2,7 @@ import { nearest } from '../options/nearest.ts'
 import { gatewayKeys, locationKeys, serverKeys } from '../options/schema.ts'
 import type { FastCgiOptions, LocationOptions, ServerOptions } from '../options/types.ts'
 import type { Findings } from './findings.ts'
-import { type Entry, formatPosition, isSameName, type Section } from './section.ts'
+import { type Entry, formatPosition, isSameName, type Section, UNREADABLE } from './section.ts'
 import { readSectionValues, type Table } from './section-values.ts'
 
 const { name: _name, servers: _servers, ...settingKeys } = locationKeys
@@ -25,7 +25,7 @@ export interface FileOptions extends FastCgiOptions {
 export function readSections(sections: readonly Section[], findings: Findings): FileOptions {
   for (const section of sections) noteUnknown(section, findings)
   const servers = readServers(named(sections, 'FASTCGI_SERVER'), findings)
-  const names = servers.map(({ name }) => name)
+  const names = servers.map(({ name }) => name).filter((name) => name !== '')
   const trust: Trust = {}
   const gateway = readGateway(named(sections, 'FASTCGI'), trust, findings)
   const locations = named(sections, 'FASTCGI_LOCATION').map((section) =>
@@ -45,7 +45,7 @@ export function named(sections: readonly Section[], name: string): readonly Sect
 }
 
 function noteUnknown(section: Section, findings: Findings): void {
-  if (SECTIONS.some((name) => isSameName(name, section.name))) return
+  if (section.name === UNREADABLE || SECTIONS.some((name) => isSameName(name, section.name))) return
   if (isSameName(section.name, 'HOST') || isSameName(section.name, 'HANDLERS')) {
     return findings.problem(
       section,

@@ -8,7 +8,7 @@ export interface Kind<T> {
   readonly allowed: string
   /** Whether it takes several values. */
   readonly isList?: true
-  /** From a file's text to the value that JavaScript would give; text that is no such value stays, for `resolve` to refuse. */
+  /** From a file's text to the value that JavaScript would give; other text stays, for `resolve` to refuse. */
   read(text: string): unknown
   /**
    * Checks and completes a value that was given.

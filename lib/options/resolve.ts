@@ -16,7 +16,8 @@ const TOP_LEVEL: Known = {
 const ONLY_SERVER = 'default'
 
 /**
- * Checks the options of `fastcgi()` and completes them; a location's key at the top level is the default of every location.
+ * Checks the options of `fastcgi()` and completes them; a location's key at the top level is the default of every
+ * location.
  * What the caller gave is never changed, and later changes of it do not reach the result.
  * @throws OptionError naming the key, what was given and what is allowed
  */
