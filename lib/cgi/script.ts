@@ -68,7 +68,7 @@ function scriptOf(split: ScriptSplit, name: { readonly filename: string; readonl
 
 /** What one program for a whole location is told. */
 export interface ProgramPlace {
-  /** The literal beginning of the route, without a slash at its end. */
+  /** The literal beginning of the route as it stands in the path (bytes), without a slash at its end. */
   readonly fixed: string
   readonly scriptFilename: string
   readonly documentRoot: string
@@ -82,12 +82,9 @@ export interface ProgramPlace {
  */
 export function programScript(path: DecodedPath, place: ProgramPlace): Script {
   const { fixed, scriptFilename, documentRoot } = place
-  const whole =
-    /\/\.\.?(?:\/|$)/.test(path.decoded) || !path.decoded.startsWith(path.path.slice(0, fixed.length))
-      ? path.path
-      : path.decoded
+  const whole = /\/\.\.?(?:\/|$)/.test(path.decoded) || !path.decoded.startsWith(fixed) ? path.path : path.decoded
   const pathInfo = place.atMount ? '' : whole.slice(fixed.length)
-  return { scriptName: path.path.slice(0, fixed.length), pathInfo, scriptFilename, documentRoot }
+  return { scriptName: fixed, pathInfo, scriptFilename, documentRoot }
 }
 
 /**

@@ -28,6 +28,8 @@ class BodyReading {
   readonly #req: ClientRequest
   readonly #reader: BodyReader
   readonly #settled: (error?: unknown) => void
+  /** What the reader is busy with. */
+  #taking: Promise<void> | null = null
   #over = false
 
   constructor(req: ClientRequest, reader: BodyReader, settled: (error?: unknown) => void) {
@@ -62,22 +64,35 @@ class BodyReading {
   readonly #onData = (chunk: Buffer): void => {
     try {
       const taken = this.#reader.take(chunk)
-      if (taken === undefined) return
-      this.#req.pause()
-      taken.then(
-        () => this.#goOn(),
-        (error: unknown) => this.#settle(error),
-      )
+      if (taken !== undefined) this.#waitFor(taken)
     } catch (error) {
       this.#settle(error)
     }
   }
 
+  #waitFor(taken: Promise<void>): void {
+    this.#taking = taken
+    this.#req.pause()
+    taken.then(
+      () => this.#goOn(),
+      (error: unknown) => this.#settle(error),
+    )
+  }
+
   #goOn(): void {
+    this.#taking = null
     if (!this.#over) this.#req.resume()
   }
 
+  /** Node tells the end right behind the last piece, paused or not. */
   readonly #onEnd = (): void => {
+    // What follows an end is no break any more, even if the last piece is still being taken.
+    this.#req.removeListener('close', this.#onBroken)
+    if (this.#taking === null) this.#finish()
+    else this.#taking.then(() => this.#finish(), ignore)
+  }
+
+  #finish(): void {
     // HTTP/2's compatibility API ends a request that was cancelled as if it were whole.
     this.#settle(this.#req.aborted ? clientGone() : undefined)
   }
@@ -93,4 +108,8 @@ export function clientGone(cause?: unknown): FastCgiError {
     detail: 'The client left before it had sent the request body',
     cause,
   })
+}
+
+function ignore(): void {
+  // Settled where it was waited for first.
 }

@@ -16,6 +16,8 @@ export class BodySource extends Readable {
     super({ highWaterMark: req.readableHighWaterMark })
     this.#req = req
     this.#missing = length
+    // A client may leave when nobody reads any more; that ends no process.
+    this.on('error', ignore)
   }
 
   override _read(): void {
@@ -61,4 +63,8 @@ export class BodySource extends Readable {
     // `close` also follows an orderly end.
     if (!this.#req.readableEnded) this.destroy(clientGone(cause))
   }
+}
+
+function ignore(): void {
+  // Who reads has a listener of its own.
 }

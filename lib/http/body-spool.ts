@@ -70,6 +70,8 @@ class SpoolReader extends Readable {
     super({ highWaterMark: READ_SIZE })
     this.#file = file
     this.#length = length
+    // A disk may fail when nobody reads any more; that ends no process.
+    this.on('error', ignore)
   }
 
   override _read(): void {
@@ -92,6 +94,10 @@ class SpoolReader extends Readable {
     this.#position += chunk.length
     this.push(chunk)
   }
+}
+
+function ignore(): void {
+  // Who reads has a listener of its own.
 }
 
 function fail(cause: unknown): never {

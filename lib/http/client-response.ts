@@ -1,3 +1,5 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+
 /** Node's response, that of HTTP/1 or of HTTP/2's compatibility API: as much of it as both have and we use. */
 export interface ClientResponse {
   readonly req: { readonly httpVersion: string }
@@ -10,7 +12,7 @@ export interface ClientResponse {
   readonly stream?: {
     readonly destroyed: boolean
     readonly closed: boolean
-    readonly sentInfoHeaders?: readonly { readonly ':status'?: number }[]
+    readonly sentInfoHeaders?: readonly OutgoingHttpHeaders[] | undefined
     close(code: number): void
   }
   /** HTTP/1 only, not documented: the client waits for 100. */
@@ -25,7 +27,8 @@ export interface ClientResponse {
   writeEarlyHints(hints: Record<string, string | string[]>): unknown
   writeHead(status: number, reason?: string): unknown
   write(content: Uint8Array): boolean
-  end(content?: Uint8Array): unknown
+  end(): unknown
+  end(content: Uint8Array): unknown
   cork(): void
   uncork(): void
   on(event: 'drain' | 'finish' | 'close', listener: () => void): unknown

@@ -10,7 +10,9 @@ export function withSlash(facts: RequestFacts): string {
   return `${encode(path).replace(/^\/+/, '/')}/${encode(query)}`
 }
 
-/** What was not encoded and stands in no URL; a backslash among it. */
+/** What was not encoded and stands in no URL, a backslash among it, byte by byte. */
 function encode(text: string): string {
-  return text.replace(/[^!#-;=?-[\]_a-z~%]/g, (character) => encodeURIComponent(character))
+  return text.replace(/[^!#-;=?-[\]_a-z~%]/g, (byte) => {
+    return `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+  })
 }

@@ -73,9 +73,9 @@ function receive(exchange: Exchange, length: number | 'unknown'): Promise<Reques
   if (req.readableEnded && !req.readableDidRead && length === 'unknown') return inMemory(exchange, EMPTY)
   if (isConsumed(req)) return restored(exchange, length)
   if (req.destroyed) throw clientGone()
-  if (rules.requestBuffering === 'off' || (rules.requestBuffering === 'auto' && length > MOST_GATHERED)) {
+  if (rules.requestBuffering === 'off') return streamed(exchange, length)
+  if (rules.requestBuffering === 'auto' && length !== 'unknown' && length > MOST_GATHERED)
     return streamed(exchange, length)
-  }
   return collected(exchange, length)
 }
 

@@ -70,7 +70,7 @@ function placeOf(req: HostRequest): Place {
     query: inside.query,
     authority: original.authority,
     mount,
-    atMount: mount !== '' && inside.path === '/' && original.path === mount,
+    atMount: inside.path === '/' && original.path === mount,
   }
 }
 

@@ -21,7 +21,7 @@ export type Resolution<L> =
   | { readonly kind: 'pass' }
 
 const PASS: { readonly kind: 'pass' } = Object.freeze({ kind: 'pass' })
-const NO_PARAMS: Params = Object.freeze({})
+const NO_PARAMS: Params = Object.freeze(Object.create(null))
 
 /** The route that takes a path, with what its pattern found. */
 interface Taken<S> {

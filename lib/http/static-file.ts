@@ -40,7 +40,7 @@ export async function serveStatic(req: IncomingMessage, res: ServerResponse, fil
 }
 
 /** Endings of a script's source that editors, packagers and PHP itself leave beside it. */
-const LOOK_ALIKES: readonly string[] = ['~', ...['phps', 'phar', 'inc', 'bak', 'sw[a-p]'].map((end) => `\\.${end}`)]
+const LOOK_ALIKES: readonly string[] = ['~', ...['phps', 'phar', 'inc', 'bak', 'sw[nop]'].map((end) => `\\.${end}`)]
 
 /** Locations are few, so what is remembered is. */
 const patterns = new WeakMap<readonly string[], RegExp>()
@@ -71,14 +71,17 @@ async function realFile(root: string, path: string): Promise<{ root: string; pat
   return { root: realRoot, path: `/${real.slice(realRoot.length).split(sep).filter(Boolean).join('/')}` }
 }
 
-/** `send` reads names as UTF-8: a file whose name is none is not found. */
+/** Byte by byte; a name that is no UTF-8 stays none, and `send` finds no such file. */
+function encode(path: string): string {
+  return path.replace(/[^A-Za-z0-9/._-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
 function sendFile(
   req: IncomingMessage,
   res: ServerResponse,
   { root, path }: { readonly root: string; readonly path: string },
 ): Promise<boolean> {
-  const url = unicodeText(path).split('/').map(encodeURIComponent).join('/')
-  const stream = send(req, url, { root: unicodeText(root), index: false, dotfiles: 'ignore' })
+  const stream = send(req, encode(path), { root: unicodeText(root), index: false, dotfiles: 'ignore' })
   return new Promise((resolve, reject) => {
     const served = (): void => resolve(true)
     const absent = (): void => {

@@ -31,7 +31,7 @@ function describe(certificate: X509Certificate): ClientCertificate {
   return {
     subject: distinguishedName(subject),
     issuer: distinguishedName(certificate.issuer),
-    commonName: /^CN=(.*)$/m.exec(subject)?.[1],
+    commonName: /^CN=(.*)$/m.exec(subject)?.[1]?.replace(/\\([^0-9A-Fa-f])/g, '$1'),
     serial: certificate.serialNumber,
     validFrom: certificate.validFrom,
     validTo: certificate.validTo,

@@ -24,7 +24,6 @@ export class Router<L extends Routable> {
   constructor(locations: readonly L[]) {
     const routes = locations.map((location) => ({ location, pattern: compilePattern(location.match) }))
     const names = new Set(locations.flatMap(({ hosts }) => hosts))
-    names.delete(OTHER_HOSTS)
     const ofHost = (name: string): readonly Route<L>[] =>
       routes.filter(({ location: { hosts } }) => hosts.length === 0 || hosts.includes(name))
     this.#named = new Map([...names].map((name) => [name, ofHost(name)]))
