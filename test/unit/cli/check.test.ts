@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { check } from '../../../lib/cli/check.ts'
+import { locationKeys, serverKeys } from '../../../lib/options/schema.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'express-fastcgi-check-'))
+after(() => rmSync(folder, { recursive: true }))
+
+function fileOf(text: string): string {
+  const path = join(folder, 'a.conf')
+  writeFileSync(path, text)
+  return path
+}
+
+const SERVER = '[FASTCGI_SERVER]\n ServerName php\n ServerPath /run/php.sock\n'
+
+describe('check', () => {
+  it('prints every key of every server and location as it takes effect', () => {
+    const { text, exitCode } = check(
+      fileOf(`${SERVER}[FASTCGI_LOCATION]\n ServerNames php\n DocumentRoot /srv\n ReadTimeout 5s\n Param A b\n`),
+    )
+    assert.equal(exitCode, 0)
+    const keys = [...Object.keys(serverKeys), ...Object.keys(locationKeys)].filter((key) => key !== 'name')
+    for (const key of keys) assert.match(text, new RegExp(`^  ${key} +\\S`, 'm'))
+    for (const line of [
+      /^server php$/m,
+      /^location location_0$/m,
+      /^ {2}readTimeout +5000 ms$/m,
+      /^ {2}root +\/srv$/m,
+    ]) {
+      assert.match(text, line)
+    }
+    assert.match(text, /^ {2}params +A=b$/m)
+    assert.match(text, /^ {2}maxRequests +unlimited$/m)
+    assert.doesNotMatch(text, /warning|undefined|\[object/)
+  })
+
+  it('prints all problems and fails', () => {
+    const path = fileOf(`${SERVER} Weight 1\n[FASTCGI_LOCATION]\n ServerNames php\n KeepAlive yes\n`)
+    const { text, exitCode } = check(path)
+    assert.equal(exitCode, 1)
+    assert.deepEqual(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(': ', 1)[0]),
+      [`${path}:4`, `${path}:7`],
+    )
+  })
+
+  it('prints what no file can tell alone, and fails', () => {
+    const path = fileOf('[FASTCGI]\n KeepAlive On\n')
+    const { text, exitCode } = check(path)
+    assert.equal(exitCode, 1)
+    assert.match(text, /a\.conf: server: there is no FastCGI server/)
+  })
+
+  it('prints warnings', () => {
+    const { text, exitCode } = check(fileOf(`[FASTCGI]\n DocumentRoot /\n${SERVER} Multiplexing On\n`))
+    assert.equal(exitCode, 0)
+    assert.match(text, /^warning: .*a\.conf:6: Multiplexing/m)
+  })
+
+  it('warns of a missing DocumentRoot, which JavaScript may give', () => {
+    const { text, exitCode } = check(fileOf(`${SERVER}[FASTCGI_LOCATION]\n ServerNames php\n`))
+    assert.equal(exitCode, 0)
+    assert.match(text, /^warning: .*a\.conf: a location has no DocumentRoot/m)
+    assert.match(text, /^ {2}root +missing$/m)
+  })
+
+  it('names a file that is not there', () => {
+    assert.deepEqual(
+      [check('no/such.conf').exitCode, check('no/such.conf').text.startsWith('no/such.conf: ')],
+      [1, true],
+    )
+  })
+})
