@@ -50,6 +50,8 @@ export interface FastCgiErrorDetails {
   readonly cause?: unknown
   /** Another HTTP status than the table's: only for a script's own status passed on by `interceptErrors`. */
   readonly status?: number
+  /** Response headers that belong to that status, as WWW-Authenticate to 401. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Seconds that a client is asked to wait after a 503 (RFC 9110 section 10.2.3). */
@@ -76,7 +78,7 @@ export class FastCgiError extends Error {
     this.code = code
     this.status = details.status ?? status
     this.detail = details.detail ?? message
-    this.headers = this.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {}
+    this.headers = details.headers ?? (this.status === 503 ? { 'Retry-After': RETRY_AFTER_SECONDS } : {})
     // Operational failures come out of socket callbacks, where frames say nothing and paths must not leak.
     Object.defineProperty(this, 'stack', {
       value: `FastCgiError [${code}]: ${message}`,

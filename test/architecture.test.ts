@@ -202,7 +202,7 @@ describe('the files of lib/', () => {
 
   it('are named by kebab-case nouns, never util, helper or manager', () => {
     for (const path of sources.keys()) {
-      assert.match(path, /^([a-z]+\/)?[a-z]+(-[a-z]+)*\.ts$/)
+      assert.match(path, /^([a-z]+\/){0,2}[a-z]+(-[a-z]+)*\.ts$/)
       assert.doesNotMatch(path, /util|helper|manager|common|misc/)
     }
   })

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { FastCgiError } from '../errors.ts'
+import { awaitsContinue } from './body/body-framing.ts'
 
 /** Express's and Connect's way on: the next handler, or the error handlers. */
 export type Next = (error?: unknown) => void
@@ -17,7 +18,8 @@ export function sendFailure(
     return
   }
   if (error.code === 'ERR_FCGI_CLIENT_GONE') return
-  if (next !== undefined) return next(error)
+  // finalhandler answers after the last byte of the body, and this client sends none before it is asked to.
+  if (next !== undefined && !awaitsContinue(res)) return next(error)
   sendPlainPage(res, error.status, { ...error.headers, ...(req.complete ? {} : { Connection: 'close' }) })
 }
 

@@ -6,15 +6,15 @@ import type { RequestFacts } from '../cgi/facts.ts'
 import { encodeClientRequest } from '../client/request.ts'
 import { FastCgiError } from '../errors.ts'
 import type { ResolvedLocation } from '../options/types.ts'
-import { Answer } from './answer.ts'
+import { Answer } from './answer/answer.ts'
+import { type RequestBody, receiveBody } from './body/request-body.ts'
 import { ClientWatch } from './client-watch.ts'
 import { type Next, sendFailure, sendPlainPage, sendRedirect } from './failure.ts'
 import { asFastCgiError, type Log, logFailure } from './log.ts'
 import { operatorParams } from './operator-params.ts'
-import { type RequestBody, receiveBody } from './request-body.ts'
-import { requestFacts } from './request-facts.ts'
-import type { Resolution } from './resolution.ts'
-import { serveStatic } from './static-file.ts'
+import { requestFacts } from './request/request-facts.ts'
+import type { Resolution } from './resolution/resolution.ts'
+import { serveStatic } from './resolution/static-file.ts'
 import { RequestTrace } from './trace.ts'
 
 /** What is served by a script. */
@@ -95,7 +95,7 @@ async function runScript(
   let body: RequestBody | null = null
   let answer: Answer | null = null
   try {
-    body = await receiveBody(req, res, location, watch.signal)
+    body = await receiveBody(req, res, location, watch)
     watch.check()
     const params = environmentOf(req, facts, { resolution, body })
     const reuse = location.keepAlive && (body === null || body.length === 0 || location.reuseAfterBody)

@@ -1,0 +1,110 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AnswerSink, Exchange } from '../../backend/exchange.ts'
+import { FastCgiError } from '../../errors.ts'
+import type { EndRequestBody } from '../../protocol/bodies.ts'
+import { describeRequest, escapeLog, type Log, type LoggedRequest } from '../log.ts'
+import type { RequestTrace } from '../trace.ts'
+import type { AnswerSource } from './back-pressure.ts'
+import { type ResponseRules, ResponseWriter } from './response.ts'
+import { StderrLog } from './stderr-log.ts'
+
+/** Where an answer goes. */
+export interface AnswerOptions {
+  readonly request: LoggedRequest & { readonly script: string }
+  readonly res: ServerResponse<IncomingMessage>
+  readonly rules: ResponseRules
+  readonly log: Log | null
+  readonly trace: RequestTrace
+}
+
+/** The answer of an exchange on its way: FCGI_STDOUT to the client, FCGI_STDERR to the log. */
+export class Answer implements AnswerSink, AnswerSource {
+  readonly #writer: ResponseWriter
+  readonly #stderr: StderrLog
+  readonly #options: AnswerOptions
+  #exchange: Exchange | null = null
+  #intercepted: FastCgiError | null = null
+  #headTold = false
+
+  constructor(options: AnswerOptions) {
+    const { request, res, rules } = options
+    this.#options = options
+    this.#stderr = new StderrLog(options.log, request)
+    this.#writer = new ResponseWriter({
+      method: request.method,
+      res,
+      rules,
+      source: this,
+      warn: (message) => this.#warn(message),
+    })
+  }
+
+  /** The exchange that is held back where the client is slow. */
+  from(exchange: Exchange): void {
+    this.#exchange = exchange
+  }
+
+  get reusable(): boolean {
+    return this.#writer.reusable
+  }
+
+  /** The path and query of a local redirect, which is still to be served. */
+  get localRedirect(): string | null {
+    return this.#writer.localRedirect
+  }
+
+  stdout(content: Buffer): void {
+    try {
+      this.#writer.write(content)
+    } catch (error) {
+      // The script's page is not wanted, but its exchange is in order: it is drained, its connection may be kept.
+      if (!(error instanceof FastCgiError) || error.code !== 'ERR_FCGI_INTERCEPTED') throw error
+      this.#intercepted = error
+    }
+  }
+
+  stderr(content: Buffer): void {
+    this.#stderr.write(content)
+  }
+
+  flush(): void {
+    this.#writer.flush()
+    this.#tellHead()
+  }
+
+  end({ appStatus }: EndRequestBody): void {
+    if (appStatus !== 0) this.#warn(`the script ended with the exit status ${appStatus | 0}`)
+    this.#writer.end()
+    this.#tellHead()
+  }
+
+  /** Throws where the script's error status belongs to the host's error handling (`interceptErrors`). */
+  checkIntercepted(): void {
+    if (this.#intercepted !== null) throw this.#intercepted
+  }
+
+  /** Nothing more comes, whole or not. */
+  close(): void {
+    this.#stderr.end()
+    this.#writer.discard()
+  }
+
+  pause(): void {
+    this.#exchange?.pause()
+  }
+
+  resume(): void {
+    this.#exchange?.resume()
+  }
+
+  #tellHead(): void {
+    if (this.#headTold || !this.#writer.begun) return
+    this.#headTold = true
+    this.#options.trace.head(this.#options.res.statusCode)
+  }
+
+  #warn(message: string): void {
+    const { request, log } = this.#options
+    log?.warn(`${describeRequest(request)} (${escapeLog(request.script)}): ${escapeLog(message)}`)
+  }
+}

@@ -1,0 +1,44 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+
+/** Node's response, that of HTTP/1 or of HTTP/2's compatibility API: as much of it as both have and we use. */
+export interface ClientResponse {
+  readonly req: { readonly httpVersion: string }
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  readonly writableFinished: boolean
+  /** HTTP/1 only; of HTTP/2 the stream says it. */
+  readonly destroyed?: boolean
+  /** HTTP/2 only. */
+  readonly stream?: {
+    readonly destroyed: boolean
+    readonly closed: boolean
+    readonly sentInfoHeaders?: readonly OutgoingHttpHeaders[] | undefined
+    close(code: number): void
+  }
+  /** HTTP/1 only, not documented: the client waits for 100. */
+  readonly _expect_continue?: boolean
+  /** HTTP/1 only, not documented: it was told. */
+  readonly _sent100?: boolean
+  hasHeader(name: string): boolean
+  getHeader(name: string): number | string | string[] | undefined
+  setHeader(name: string, value: number | string | string[]): unknown
+  removeHeader(name: string): void
+  writeContinue(): unknown
+  writeEarlyHints(hints: Record<string, string | string[]>): unknown
+  writeHead(status: number, reason?: string): unknown
+  write(content: Uint8Array): boolean
+  end(): unknown
+  end(content: Uint8Array): unknown
+  /** Put there by middleware that compresses. */
+  readonly flush?: () => void
+  cork(): void
+  uncork(): void
+  on(event: 'drain' | 'finish' | 'close', listener: () => void): unknown
+  removeListener(event: 'drain' | 'finish' | 'close', listener: () => void): unknown
+}
+
+/** Whether the client has gone away or someone else has ended the answer: nothing can be written any more. */
+export function isOver(res: ClientResponse): boolean {
+  if (res.writableEnded) return true
+  return res.stream === undefined ? res.destroyed === true : res.stream.destroyed || res.stream.closed
+}

@@ -1,0 +1,74 @@
+import { STATUS_CODES } from 'node:http'
+import type { HeaderField } from '../../cgi/response-fields.ts'
+import type { ClientResponse } from './client-response.ts'
+import { isOver } from './client-response.ts'
+
+/** What is put before the client as the head of an answer. */
+export interface OutgoingHead {
+  readonly status: number
+  readonly reason: string | undefined
+  readonly fields: readonly HeaderField[]
+  /** What Content-Length says; null: no such field. */
+  readonly length: number | null
+}
+
+/** Fields of a list, which middleware may have begun (helmet, cors, sessions): the script's values go behind. */
+const SHARED: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
+
+/** Lists that Node's HTTP/2 takes in one field only; joined they mean the same (RFC 9110 section 5.3). */
+const JOINED: ReadonlySet<string> = new Set(['content-encoding', 'content-language'])
+
+/** Whoever writes the body frames it: what middleware said about its framing is void. */
+const FRAMING: readonly string[] = ['Content-Length', 'Transfer-Encoding', 'Trailer']
+
+/** Sends early hints (RFC 8297). Why they were not sent, if they were not. */
+export function sendHints(res: ClientResponse, links: readonly string[]): string | null {
+  if (isOver(res) || res.headersSent) return 'the answer is already given'
+  if (links.length === 0) return 'they have no Link'
+  // RFC 9110 section 15.2: HTTP/1.0 has no interim answers.
+  if (res.req.httpVersion === '1.0') return null
+  try {
+    res.writeEarlyHints({ link: [...links] })
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Hands the head to Node, which sends it with the first bytes of the body (HTTP/2: at once). */
+export function writeHead(res: ClientResponse, head: OutgoingHead): void {
+  for (const name of FRAMING) if (res.hasHeader(name)) res.removeHeader(name)
+  setFields(res, head.fields)
+  // Last, as Node reads the bytes of a Content-Disposition behind a Content-Length as UTF-8.
+  if (head.length !== null) res.setHeader('Content-Length', head.length)
+  // HTTP/2 has no reason phrase (RFC 9113 section 8.3.2).
+  if (res.stream !== undefined) res.writeHead(head.status)
+  else res.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '')
+}
+
+/**
+ * Each field replaces one of the same name. Not one array for `writeHead`, which middleware that wraps it (sessions, compression)
+ * does not understand when a field stands in it twice.
+ */
+function setFields(res: ClientResponse, fields: readonly HeaderField[]): void {
+  const values = new Map<string, string | string[]>()
+  const names = new Map<string, string>()
+  for (const { name, key, value } of fields) {
+    const earlier = values.get(key) ?? (SHARED.has(key) ? listed(res.getHeader(key)) : undefined)
+    if (!names.has(key)) names.set(key, name)
+    values.set(key, earlier === undefined ? value : added(key, earlier, value))
+  }
+  for (const [key, value] of values) res.setHeader(names.get(key) ?? key, value)
+  // X-Powered-By is PHP's own: without one (expose_php off) Express's default would be untrue.
+  if (!values.has('x-powered-by') && res.getHeader('x-powered-by') === 'Express') res.removeHeader('x-powered-by')
+}
+
+function added(key: string, earlier: string | string[], value: string): string | string[] {
+  if (JOINED.has(key)) return `${earlier}, ${value}`
+  return Array.isArray(earlier) ? [...earlier, value] : [earlier, value]
+}
+
+function listed(header: number | string | string[] | undefined): string[] | undefined {
+  if (header === undefined) return undefined
+  return Array.isArray(header) ? header : [String(header)]
+}
