@@ -87,7 +87,6 @@ export class FastCgiError extends Error {
     })
     // Not enumerable: JSON.stringify(error) in a user's error handler must not hand paths to the client.
     Object.defineProperty(this, 'detail', { enumerable: false })
-    Object.defineProperty(this, 'cause', { enumerable: false })
   }
 }
 
