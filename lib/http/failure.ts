@@ -1,6 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { FastCgiError } from '../errors.ts'
 import { awaitsContinue } from './body/body-framing.ts'
+import { releaseBody } from './body/body-release.ts'
+import { endLingering } from './body/lingering-end.ts'
 
 /** Express's and Connect's way on: the next handler, or the error handlers. */
 export type Next = (error?: unknown) => void
@@ -20,7 +22,8 @@ export function sendFailure(
   if (error.code === 'ERR_FCGI_CLIENT_GONE') return
   // finalhandler answers after the last byte of the body, and this client sends none before it is asked to.
   if (next !== undefined && !awaitsContinue(res)) return next(error)
-  sendPlainPage(res, error.status, { ...error.headers, ...(req.complete ? {} : { Connection: 'close' }) })
+  releaseBody(req, res)
+  sendPlainPage(res, error.status, error.headers)
 }
 
 /** A page of nothing but the status. */
@@ -30,16 +33,10 @@ export function sendPlainPage(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const page = `${status} ${STATUS_CODES[status] ?? 'Error'}\n`
-  const { Connection: connection, ...others } = headers
-  // HTTP/2 has no Connection header (RFC 9113 section 8.2.2).
-  const allowed =
-    res.req.httpVersionMajor === 1 && connection !== undefined ? { ...others, Connection: connection } : others
-  res.writeHead(status, {
-    ...allowed,
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(page),
-  })
-  res.end(page)
+  const length = Buffer.byteLength(page)
+  res.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': length })
+  res.write(page)
+  endLingering(res)
 }
 
 /** A permanent redirect to a path of this site. */

@@ -73,7 +73,7 @@ async function serveFacts(gateway: Gateway, hosted: Hosted, facts: RequestFacts)
       case 'static':
         return serveStatic(hosted.req, hosted.res, resolution)
       case 'script': {
-        const redirect = await runScript(gateway, hosted, { facts: current, resolution })
+        const redirect = await runScript(gateway, hosted, { facts: current, resolution, hasBody: redirects === 0 })
         if (redirect === null) return true
         current = redirectedFacts(current, redirect)
       }
@@ -83,11 +83,19 @@ async function serveFacts(gateway: Gateway, hosted: Hosted, facts: RequestFacts)
   throw new FastCgiError('ERR_FCGI_BAD_RESPONSE', { detail })
 }
 
+/** A request that a script is to answer. */
+interface Running {
+  readonly facts: RequestFacts
+  readonly resolution: ScriptResolution
+  /** False after a local redirect, which takes no body along (RFC 3875 section 6.2.2). */
+  readonly hasBody: boolean
+}
+
 /** Null: answered. Else the path and query of the local redirect that the script asks for. */
 async function runScript(
   gateway: Gateway,
   { req, res }: Hosted,
-  { facts, resolution }: { readonly facts: RequestFacts; readonly resolution: ScriptResolution },
+  { facts, resolution, hasBody }: Running,
 ): Promise<string | null> {
   const { location, script } = resolution
   const watch = new ClientWatch(res)
@@ -95,7 +103,7 @@ async function runScript(
   let body: RequestBody | null = null
   let answer: Answer | null = null
   try {
-    body = await receiveBody(req, res, location, watch)
+    if (hasBody) body = await receiveBody(req, res, location, watch)
     watch.check()
     const params = environmentOf(req, facts, { resolution, body })
     const reuse = location.keepAlive && (body === null || body.length === 0 || location.reuseAfterBody)
@@ -148,8 +156,10 @@ function redirectedFacts(facts: RequestFacts, redirect: string): RequestFacts {
     const detail = `The local redirect to ${redirect} leaves the mount ${facts.mount}`
     throw new FastCgiError('ERR_FCGI_BAD_RESPONSE', { detail })
   }
+  const { 'content-type': _type, 'content-encoding': _encoding, ...headers } = facts.headers
   return {
     ...facts,
+    headers,
     method: facts.method === 'HEAD' ? 'HEAD' : 'GET',
     target: redirect,
     path: path.slice(facts.mount.length) || '/',

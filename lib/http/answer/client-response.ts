@@ -1,8 +1,18 @@
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 
 /** Node's response, that of HTTP/1 or of HTTP/2's compatibility API: as much of it as both have and we use. */
 export interface ClientResponse {
-  readonly req: { readonly httpVersion: string }
+  readonly req: {
+    readonly httpVersion: string
+    readonly headers: IncomingHttpHeaders
+    /** All of the request has come. */
+    readonly complete: boolean
+    readonly destroyed: boolean
+    on(event: 'end' | 'close', listener: () => void): unknown
+    removeListener(event: 'end' | 'close', listener: () => void): unknown
+  }
+  /** HTTP/1 only: false where the connection closes behind the answer. */
+  readonly shouldKeepAlive?: boolean
   readonly headersSent: boolean
   readonly writableEnded: boolean
   readonly writableFinished: boolean

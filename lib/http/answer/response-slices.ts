@@ -1,3 +1,4 @@
+import { closesEarly, endLingering } from '../body/lingering-end.ts'
 import type { ClientResponse } from './client-response.ts'
 
 /** Bytes up to which the slices of one read are joined: copying them costs less than a write for each. */
@@ -43,6 +44,11 @@ export class ResponseSlices {
 
   /** Sends all of it and ends the response, both at once. */
   endTo(res: ClientResponse): void {
+    if (closesEarly(res)) {
+      this.writeTo(res)
+      endLingering(res)
+      return
+    }
     if (this.#length === 0) {
       res.end()
       return

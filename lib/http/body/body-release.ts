@@ -5,7 +5,7 @@ import type { ClientRequest } from './client-request.ts'
 const MOST_DRAINED = 16 * 1024 * 1024
 
 /** Milliseconds for which they are read. */
-const LONGEST_DRAIN = 10_000
+export const LONGEST_DRAIN: number = 10_000
 
 /**
  * Lets go of what the client still sends: it is read and dropped, so that the client, which may read no answer before it has sent
