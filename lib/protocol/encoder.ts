@@ -30,7 +30,6 @@ export interface RecordOptions {
 export function encodeRecord(record: RecordOptions): Buffer {
   const { type, requestId, content, paddingLength = 0 } = record
   const contentLength = content?.length ?? 0
-  if (contentLength > FCGI_MAX_CONTENT_LEN) throw new RangeError(`A record cannot carry ${contentLength} bytes`)
   const bytes = Buffer.allocUnsafe(FCGI_HEADER_LEN + contentLength + paddingLength)
   encodeHeader(bytes, 0, { type, requestId, contentLength, paddingLength })
   if (content !== undefined) bytes.set(content, FCGI_HEADER_LEN)

@@ -1,4 +1,7 @@
-import { FCGI_VERSION_1 } from './constants.ts'
+import { FCGI_MAX_CONTENT_LEN, FCGI_VERSION_1 } from './constants.ts'
+
+/** Most bytes of padding: the field has 8 bits. */
+const MAX_PADDING_LEN = 255
 
 /** The header of a record (FastCGI 1.0 section 3.3). */
 export interface RecordHeader {
@@ -11,9 +14,14 @@ export interface RecordHeader {
   readonly paddingLength: number
 }
 
-/** Writes a header into its 8 bytes of `target` at `offset`; returns the offset behind it. */
+/**
+ * Writes a header into its 8 bytes of `target` at `offset`; returns the offset behind it.
+ * @throws RangeError when a length does not fit its field: cut short, it would turn content into records
+ */
 export function encodeHeader(target: Uint8Array, offset: number, header: RecordHeader): number {
   const { type, requestId, contentLength, paddingLength } = header
+  if (contentLength > FCGI_MAX_CONTENT_LEN) throw new RangeError(`A record cannot carry ${contentLength} bytes`)
+  if (paddingLength > MAX_PADDING_LEN) throw new RangeError(`A record cannot have ${paddingLength} bytes of padding`)
   target[offset] = FCGI_VERSION_1
   target[offset + 1] = type
   target[offset + 2] = requestId >> 8

@@ -142,10 +142,17 @@ export class ResponderConnection {
   }
 
   #end(id: number, exchange: Exchange): void {
-    this.#exchanges.delete(id)
     exchange.close()
     this.#letGo(exchange)
-    if (!this.#keep && this.#exchanges.size === 0) this.#close(exchange.received)
+    if (this.#keep || this.#exchanges.size > 1) {
+      this.#exchanges.delete(id)
+      return
+    }
+    // The end of STDIN is often in the same read and still to be looked at: then there is nothing to linger for.
+    process.nextTick(() => {
+      this.#exchanges.delete(id)
+      this.#close(exchange.received)
+    })
   }
 
   #holdBack(exchange: Exchange): void {

@@ -29,6 +29,8 @@ export class Exchange {
   #paramsLength = 0
   #req: ResponderRequest | null = null
   #res: ResponderResponse | null = null
+  /** END_REQUEST was sent: what still comes is counted, not used. */
+  #over = false
 
   constructor(owner: ExchangeOwner) {
     this.#owner = owner
@@ -41,6 +43,7 @@ export class Exchange {
 
   /** Takes content of PARAMS. Throws ERR_FCGI_PROTOCOL after its end and beyond the limit. */
   addParams(content: Buffer): void {
+    if (this.#over) return
     if (this.#state !== 'params') throw malformed('PARAMS came after their end')
     this.#paramsLength += content.length
     if (this.#paramsLength > MAX_PARAMS_LENGTH) throw malformed(`PARAMS have more than ${MAX_PARAMS_LENGTH} bytes`)
@@ -49,6 +52,7 @@ export class Exchange {
 
   /** The parameters are complete: calls the application. */
   endParams(listener: ResponderListener): void {
+    if (this.#over) return
     if (this.#state !== 'params') throw malformed('PARAMS ended twice')
     this.#state = 'stdin'
     const params = new Map(decodePairs(Buffer.concat(this.#params)))
@@ -63,6 +67,7 @@ export class Exchange {
 
   /** Takes content of STDIN. Throws ERR_FCGI_PROTOCOL before the end of PARAMS and after its own. */
   addStdin(content: Buffer): void {
+    if (this.#over) return
     if (this.#state !== 'stdin') throw malformed('STDIN came before the end of PARAMS or after its own')
     const stdin = this.#req?.stdin
     if (stdin !== undefined && !stdin.destroyed && !stdin.push(content)) this.#owner.holdBack()
@@ -70,13 +75,14 @@ export class Exchange {
 
   /** The body is complete. */
   endStdin(): void {
-    if (this.#state !== 'stdin') throw malformed('STDIN ended before PARAMS or twice')
+    if (this.#state !== 'stdin' && !this.#over) throw malformed('STDIN ended before PARAMS or twice')
     this.#state = 'received'
     this.#req?.stdin.push(null)
   }
 
   /** The web server gave the request up. */
   abort(): void {
+    if (this.#over) return
     // Told the application first: a response that is destroyed with its request still running would look like its own fault.
     this.#req?.abort()
     if (this.#res === null) this.#owner.endRequest({ appStatus: 0, stderrUsed: false })
@@ -85,11 +91,13 @@ export class Exchange {
 
   /** END_REQUEST was sent: what is left of the body is not for the application any more. */
   close(): void {
+    this.#over = true
     if (!this.received) this.#req?.stdin.destroy()
   }
 
   /** The connection is gone. */
   lose(): void {
+    if (this.#over) return
     this.#req?.abort()
     this.#res?.abandon()
   }

@@ -1,4 +1,5 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { parseAddress } from '../client/address.ts'
 import { FCGI_MAX_CONNS, FCGI_MAX_REQS, FCGI_MPXS_CONNS } from '../protocol/constants.ts'
 import { type ConnectionSettings, ResponderConnection } from './connection.ts'
 import type { ResponderListener } from './exchange.ts'
@@ -20,13 +21,19 @@ export interface ResponderOptions {
   readonly onError?: (error: unknown) => void
 }
 
+/**
+ * Where a FastCGI application listens: `host:port`, `[v6]:port`, the path of a unix socket, or what node:net takes: `{ port: 0,
+ * host: '127.0.0.1' }` for any free port, `{ fd: 0 }` for the socket that a process manager has opened (FastCGI 1.0 section 2.2).
+ */
+export type ListenAddress = string | (ListenOptions & { readonly fd?: number })
+
 /** A FastCGI application that listens. */
 export interface Responder {
   /**
-   * Listens on a path, or whatever node:net takes: `{ port, host }`, and `{ fd: 0 }` under a process manager
-   * (FastCGI 1.0 section 2.2). Rejects with Node's error.
+   * Begins to listen. FastCGI knows no passwords: listen where web servers alone can reach it. Rejects with Node's error, as
+   * EADDRINUSE; with OptionError for a text that is no address.
    */
-  listen(where: string | ListenOptions): Promise<void>
+  listen(where: ListenAddress): Promise<void>
   /** `host:port` or the path of a unix socket, as the gateway's `address` takes it; null when it does not listen there. */
   readonly address: string | null
   /** Takes no new connections, finishes the requests that were begun, closes every connection. */
@@ -36,8 +43,9 @@ export interface Responder {
 }
 
 /**
- * A FastCGI application in Node, in the manner of http.createServer: `listener` is called for each request, whose body is
- * `req.stdin` and whose answer is written to `res`. What it throws or rejects with ends that request with appStatus 1.
+ * A FastCGI application in Node, in the manner of http.createServer: `listener` is called for each request, as soon as its
+ * parameters are there; its body is read from `req`, its answer written to `res`. What it throws or rejects with ends that
+ * request with appStatus 1, and with status 500 where no answer was begun; the message goes to the log of the web server.
  */
 export function createResponder(listener: ResponderListener, options: ResponderOptions = {}): Responder {
   const settings = connectionSettings(listener, options)
@@ -55,7 +63,7 @@ export function createResponder(listener: ResponderListener, options: ResponderO
   server.on('error', settings.onError)
   if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
   return {
-    listen: (where) => listen(server, typeof where === 'string' ? { path: where } : where),
+    listen: async (where) => listen(server, typeof where === 'string' ? listenOptions(where) : where),
     get address() {
       return addressOf(server)
     },
@@ -91,6 +99,11 @@ function webServerAddresses(options: ResponderOptions): ReadonlySet<string> | nu
 /** `::ffff:192.0.2.1` is the IPv4 address in it. */
 function withoutMapping(address: string): string {
   return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}
+
+function listenOptions(text: string): ListenOptions {
+  const address = parseAddress(text)
+  return address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }
 }
 
 function listen(server: Server, where: ListenOptions): Promise<void> {

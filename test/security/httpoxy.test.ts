@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { buildEnvironment, type Environment } from '../../lib/cgi/environment.ts'
-import { requestFacts } from '../../lib/http/request-facts.ts'
+import { requestFacts } from '../../lib/http/request/request-facts.ts'
 import { listen } from '../support/listen.ts'
 
 const script = { scriptName: '/index.php', pathInfo: '', scriptFilename: '/srv/index.php', documentRoot: '/srv' }

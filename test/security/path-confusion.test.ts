@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import type { RequestFacts } from '../../lib/cgi/facts.ts'
-import { Resolver } from '../../lib/http/resolution.ts'
-import type { ResolvableLocation } from '../../lib/http/site.ts'
+import { Resolver } from '../../lib/http/resolution/resolution.ts'
+import type { ResolvableLocation } from '../../lib/http/resolution/site.ts'
 import { documentTree } from '../support/document-tree.ts'
 import { factsOf, phpLocation } from '../support/facts.ts'
 

@@ -1,5 +1,5 @@
 import type { RequestFacts } from '../../lib/cgi/facts.ts'
-import type { ResolvableLocation } from '../../lib/http/site.ts'
+import type { ResolvableLocation } from '../../lib/http/resolution/site.ts'
 
 /** Facts of a plain GET of `url` (path and query), as far as `given` does not say otherwise. */
 export function factsOf(url: string, given: Partial<RequestFacts> = {}): RequestFacts {

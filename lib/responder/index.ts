@@ -1,0 +1,6 @@
+export { FastCgiError, type FastCgiErrorCode } from '../errors.ts'
+export type { ResponderListener } from './exchange.ts'
+export type { ResponseFields, ResponseFieldValue } from './head.ts'
+export type { ResponderRequest } from './request.ts'
+export { createResponder, type ListenAddress, type Responder, type ResponderOptions } from './responder.ts'
+export type { ResponderResponse } from './response.ts'
