@@ -5,7 +5,7 @@ import { readConfig } from './config/load.ts'
 import { FastCgiError, OptionError } from './errors.ts'
 import { type Next, sendFailure } from './http/failure.ts'
 import { type Gateway, serve } from './http/handler.ts'
-import { Resolver } from './http/resolution.ts'
+import { Resolver } from './http/resolution/resolution.ts'
 import { resolveOptions } from './options/resolve.ts'
 import type { FastCgiOptions, ResolvedLocation, ResolvedOptions } from './options/types.ts'
 
