@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Backend } from '../../../lib/backend/backend.ts'
+import { OptionError } from '../../../lib/errors.ts'
+
+function backend(name: string): Backend {
+  return new Backend({ name, address: '127.0.0.1:9', maxConnections: 1, maxRequests: 1, idleTimeout: 1000 })
+}
+
+describe('Backend', () => {
+  it('refuses an address that is none', () => {
+    const options = { name: 'a', address: 'nowhere', maxConnections: 1, maxRequests: 1, idleTimeout: 1 }
+    assert.throws(() => new Backend(options), OptionError)
+  })
+
+  it('tells what became of its requests, in plain data', () => {
+    const one = backend('php')
+    const nothing = { open: 0, idle: 0, busy: 0, waiting: 0 }
+    const fresh = { name: 'php', address: '127.0.0.1:9', ...nothing, requests: 0, failures: 0, latency: null }
+    assert.deepEqual(one.status, fresh)
+    one.noteFailure()
+    for (let duration = 1; duration <= 101; duration += 1) one.noteAnswer(102 - duration)
+    assert.deepEqual(one.status, { ...fresh, requests: 101, failures: 1, latency: { p50: 51, p95: 96, p99: 100 } })
+    assert.deepEqual(JSON.parse(JSON.stringify(one.status)), one.status)
+  })
+
+  it('tells the latency of the last answers alone', () => {
+    const one = backend('php')
+    for (let count = 0; count < 256; count += 1) one.noteAnswer(1000)
+    for (let count = 0; count < 256; count += 1) one.noteAnswer(2)
+    assert.deepEqual(one.status.latency, { p50: 2, p95: 2, p99: 2 })
+    assert.equal(one.status.requests, 512)
+  })
+})
