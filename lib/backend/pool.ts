@@ -156,7 +156,7 @@ export class ConnectionPool implements ConnectionObserver {
     return this.#starvation.claims() ? 'given up' : null
   }
 
-  /** Closes the longest idle ones; generic-pool finds them unusable and drops them. */
+  /** Closes idle ones, the oldest first; generic-pool finds them unusable and drops them. */
   #giveUpIdle(most: number): number {
     let closed = 0
     for (const connection of this.#open) {

@@ -8,20 +8,22 @@ export type Address =
 /** Bytes that sun_path has room for on Linux, less the final NUL; macOS has 103. */
 const MAX_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
 
+const ALLOWED = 'give host:port, [v6]:port (port 1 to 65535) or the path of a unix socket'
+
 /**
  * Parses `host:port`, `[v6]:port`, or the path of a unix socket (with a slash in it; `unix:` in front is taken too).
  * @throws OptionError that says what is allowed
  */
 export function parseAddress(text: string): Address {
+  if (/^(?!unix:)[a-z]+:\/\//i.test(text))
+    throw new OptionError(`The address ${JSON.stringify(text)} is a URL: ${ALLOWED}`)
   const path = text.startsWith('unix:') ? text.slice('unix:'.length) : text
   if (path !== text || /[/\\]/.test(text)) return unixAddress(path)
   const parts = /^(?:\[(?<v6>[0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|(?<host>[^\s:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups
   const host = parts?.v6 ?? parts?.host
   const port = Number(parts?.port)
   if (host === undefined || port < 1 || port > 65_535) {
-    throw new OptionError(
-      `The address ${JSON.stringify(text)} is none: give host:port, [v6]:port (port 1 to 65535) or the path of a unix socket`,
-    )
+    throw new OptionError(`The address ${JSON.stringify(text)} is none: ${ALLOWED}`)
   }
   return { kind: 'tcp', host, port }
 }

@@ -5,8 +5,9 @@ import { FCGI_END_REQUEST, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constant
 import { RecordDecoder, type RecordHandler } from '../protocol/decoder.ts'
 import { encodeAbortRequest } from '../protocol/encoder.ts'
 import { type Address, formatAddress } from './address.ts'
+import type { EncodedRequest } from './encoded-request.ts'
 import { lostConnectionError } from './node-error.ts'
-import { type AnswerReceiver, ClientRequest, type EncodedRequest, REQUEST_ID, type RequestTimeouts } from './request.ts'
+import { type AnswerReceiver, ClientRequest, type RequestTimeouts } from './request.ts'
 import { openSocket } from './socket.ts'
 
 /** Where a connection is in its life. */
@@ -19,6 +20,9 @@ const SUCCESSORS: Readonly<Record<ConnectionState, readonly ConnectionState[]>> 
   busy: ['idle', 'closed'],
   closed: [],
 }
+
+/** Request ids have 16 bits, and 0 is none (FastCGI 1.0 section 3.3). */
+const HIGHEST_REQUEST_ID = 65_535
 
 /** Told of a connection's turning points; its pool counts by them. */
 export interface ConnectionObserver {
@@ -60,6 +64,14 @@ export class Connection implements RecordHandler {
     return this.#requests
   }
 
+  /**
+   * The id of the running request. There is never more than one on a connection (few applications multiplex, php-fpm.md 13), but each
+   * has its own: what comes late for an earlier one must not pass for its answer.
+   */
+  get #requestId(): number {
+    return ((this.#requests - 1) % HIGHEST_REQUEST_ID) + 1
+  }
+
   /** It can take a request. */
   get usable(): boolean {
     return this.#state === 'idle' || this.#state === 'new'
@@ -94,7 +106,8 @@ export class Connection implements RecordHandler {
 
   /** Gives the running request up, as far as the application listens, and closes. The receiver hears nothing more. */
   abort(): void {
-    if (this.#request?.wasBegun === true && !this.#request.hasEnded) this.#socket?.write(encodeAbortRequest(REQUEST_ID))
+    if (this.#request?.wasBegun === true && !this.#request.hasEnded)
+      this.#socket?.write(encodeAbortRequest(this.#requestId))
     this.close('aborted')
   }
 
@@ -138,7 +151,7 @@ export class Connection implements RecordHandler {
       this.#surplus = true
       return null
     }
-    if (requestId !== REQUEST_ID) throw unexpectedRecord(type, requestId)
+    if (requestId !== this.#requestId) throw unexpectedRecord(type, requestId)
     return request
   }
 
@@ -173,7 +186,7 @@ export class Connection implements RecordHandler {
     this.#enter('busy')
     socket.ref()
     try {
-      request.begin(socket)
+      request.begin(socket, this.#requestId)
     } catch (error) {
       // The source of the body cannot be opened; told later, as the caller of send() does not have its request yet.
       process.nextTick(() => this.#fail(asFastCgiError(error), 'failed'))
@@ -231,8 +244,8 @@ function unexpectedRecord(type: number, requestId: number): FastCgiError {
   return new FastCgiError('ERR_FCGI_PROTOCOL', { detail })
 }
 
-/** What the receiver throws is its own FastCgiError; anything else is a failure to pass the answer on. */
+/** What the receiver throws is its own FastCgiError; anything else is a mistake of ours. */
 function asFastCgiError(error: unknown): FastCgiError {
   if (error instanceof FastCgiError) return error
-  return new FastCgiError('ERR_FCGI_BAD_RESPONSE', { detail: `The answer cannot be passed on: ${error}`, cause: error })
+  return new FastCgiError('ERR_FCGI_INTERNAL', { detail: String(error), cause: error })
 }

@@ -1,47 +1,11 @@
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
 import { FastCgiError } from '../errors.ts'
 import { decodeEndRequestBody, type EndRequestBody } from '../protocol/bodies.ts'
-import {
-  FCGI_CANT_MPX_CONN,
-  FCGI_KEEP_CONN,
-  FCGI_MAX_CONTENT_LEN,
-  FCGI_OVERLOADED,
-  FCGI_REQUEST_COMPLETE,
-  FCGI_RESPONDER,
-  FCGI_UNKNOWN_ROLE,
-} from '../protocol/constants.ts'
-import { encodeRequest } from '../protocol/encoder.ts'
+import { FCGI_CANT_MPX_CONN, FCGI_OVERLOADED, FCGI_REQUEST_COMPLETE, FCGI_UNKNOWN_ROLE } from '../protocol/constants.ts'
+import { stampRequestId } from '../protocol/encoder.ts'
 import { Deadline } from './deadline.ts'
+import type { EncodedRequest } from './encoded-request.ts'
 import { type StdinListener, StdinSender } from './stdin.ts'
-
-/** A body on its way to the backend. */
-export interface RequestStdin {
-  /** Bytes; what CONTENT_LENGTH says. */
-  readonly length: number
-  /** The bytes, where they are at hand. */
-  readonly content: Buffer | null
-  /** The bytes as a stream, where they are not; whoever opened it destroys it. */
-  open(): Readable
-}
-
-/** What a request says; the same for every attempt. */
-export interface RequestContent {
-  /** Byte strings. */
-  readonly params: ReadonlyMap<string, string>
-  /** Null: no body. */
-  readonly stdin: RequestStdin | null
-  /** Ask the backend to leave the connection open. */
-  readonly keepConnection: boolean
-}
-
-/** A request as bytes, ready to be sent, more than once if need be. */
-export interface EncodedRequest {
-  /** BEGIN_REQUEST, PARAMS and, where it is short, STDIN: one write. */
-  readonly opening: Buffer
-  /** What follows in records of its own. */
-  readonly stdin: RequestStdin | null
-}
 
 /** How long a request may wait; milliseconds, 0 for ever. */
 export interface RequestTimeouts {
@@ -66,31 +30,6 @@ export interface AnswerReceiver {
   /** END_REQUEST has come. */
   end(body: EndRequestBody): void
   fail(error: FastCgiError): void
-}
-
-/** The id of the only request on a connection: few applications multiplex (php-fpm.md 13). */
-export const REQUEST_ID: number = 1
-
-/** Longest body that goes into one write with its parameters; a longer one is not worth the copy. */
-const ONE_WRITE_LIMIT = FCGI_MAX_CONTENT_LEN
-
-const EMPTY = Buffer.alloc(0)
-
-/**
- * Encodes a request before a connection is taken for it.
- * @throws FastCgiError ERR_FCGI_PARAMS_LIMIT
- */
-export function encodeClientRequest({ params, stdin, keepConnection }: RequestContent): EncodedRequest {
-  const body = stdin === null || stdin.length === 0 ? EMPTY : stdin.content
-  const atHand = body !== null && body.length <= ONE_WRITE_LIMIT
-  const opening = encodeRequest({
-    requestId: REQUEST_ID,
-    role: FCGI_RESPONDER,
-    flags: keepConnection ? FCGI_KEEP_CONN : 0,
-    params,
-    stdin: atHand ? body : undefined,
-  })
-  return { opening, stdin: atHand ? null : stdin }
 }
 
 type State = 'begun' | 'sending' | 'sent' | 'ended'
@@ -146,15 +85,15 @@ export class ClientRequest implements StdinListener {
     return this.#endRequest
   }
 
-  /** Writes the request, or its beginning where a long body follows. */
-  begin(socket: Socket): void {
+  /** Writes the request under an id, or its beginning where a long body follows. */
+  begin(socket: Socket, requestId: number): void {
     const { opening, stdin } = this.#encoded
     this.#socket = socket
     socket.on('drain', this.#onDrain)
-    const moving = socket.write(opening)
+    const moving = socket.write(stampRequestId(opening, requestId))
     if (stdin === null) return this.stdinWritten()
     this.#state = 'sending'
-    this.#sender = new StdinSender(socket, { requestId: REQUEST_ID, length: stdin.length }, this)
+    this.#sender = new StdinSender(socket, { requestId, length: stdin.length }, this)
     if (stdin.content !== null) this.#sender.sendWhole(stdin.content)
     else this.#sender.sendFrom(stdin.open())
     if (!moving) this.stdinBlocked()

@@ -3,7 +3,8 @@ import { FastCgiError } from '../errors.ts'
 import { parseAddress } from './address.ts'
 import { Connection, type ConnectionObserver } from './connection.ts'
 import { Deadline } from './deadline.ts'
-import { type AnswerReceiver, encodeClientRequest, type RequestStdin } from './request.ts'
+import { encodeClientRequest, type RequestStdin } from './encoded-request.ts'
+import type { AnswerReceiver } from './request.ts'
 
 /** What {@link request} sends, and where its answer goes. */
 export interface SingleRequest {

@@ -77,6 +77,15 @@ export function encodeRequest(opening: RequestOpening): Buffer {
   return bytes
 }
 
+/** Writes an id into every record of an encoded request, in place: the same bytes serve for any connection. Returns them. */
+export function stampRequestId(records: Buffer, requestId: number): Buffer {
+  for (let at = 0; at < records.length; ) {
+    records.writeUInt16BE(requestId, at + 2)
+    at += FCGI_HEADER_LEN + records.readUInt16BE(at + 4) + records.readUInt8(at + 6)
+  }
+  return records
+}
+
 /** Asks the application to give a request up. */
 export function encodeAbortRequest(requestId: number): Buffer {
   return encodeRecord({ type: FCGI_ABORT_REQUEST, requestId })

@@ -37,6 +37,7 @@ describe('parseAddress', () => {
     // The system counts bytes, not characters.
     assert.throws(() => parseAddress(`/${'ä'.repeat(60)}`), isOptionError(/has 121 bytes/))
     assert.throws(() => parseAddress('unix:'), isOptionError(/is none/))
+    assert.throws(() => parseAddress('tcp://127.0.0.1:9000'), isOptionError(/is a URL/))
     assert.throws(() => parseAddress('/a\0b'), isOptionError(/is none/))
   })
 })

@@ -5,12 +5,8 @@ import { describe, it } from 'node:test'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { parseAddress } from '../../../lib/client/address.ts'
 import { Connection } from '../../../lib/client/connection.ts'
-import {
-  type ClientRequest,
-  encodeClientRequest,
-  type RequestStdin,
-  type RequestTimeouts,
-} from '../../../lib/client/request.ts'
+import { encodeClientRequest, type RequestStdin } from '../../../lib/client/encoded-request.ts'
+import type { ClientRequest, RequestTimeouts } from '../../../lib/client/request.ts'
 import { channels } from '../../../lib/diagnostics.ts'
 import { FastCgiError, type FastCgiErrorCode } from '../../../lib/errors.ts'
 import { staysQuiet } from '../../support/quiet-process.ts'
@@ -220,6 +216,19 @@ describe('A kept connection', { timeout: 60_000 }, () => {
     await fake.stop()
   })
 
+  it('never takes what comes late for an earlier request as an answer', async () => {
+    const fake = await startFake((request) =>
+      request.id === 1 ? request.answer('\r\n') : request.send(answer('Late: yes\r\n\r\n', { requestId: 1 })),
+    )
+    const { connection } = connectionTo(fake.address)
+    await answersOn(fake, connection, '\r\n')
+    connection.release()
+    const { received } = send(connection)
+    assert.equal((await received.over)?.code, 'ERR_FCGI_PROTOCOL')
+    assert.equal(received.text, '')
+    await fake.stop()
+  })
+
   it('notices that the backend closed it', async () => {
     const fake = await startFake((request) => request.answer('\r\n'))
     const { connection, heard } = connectionTo(fake.address)
@@ -347,7 +356,7 @@ describe('An answer that fails', { timeout: 60_000 }, () => {
         throw new TypeError('odd')
       },
     })
-    assert.equal(odd.error.code, 'ERR_FCGI_BAD_RESPONSE')
+    assert.equal(odd.error.code, 'ERR_FCGI_INTERNAL')
     assert.ok(odd.error.cause instanceof TypeError)
   })
 

@@ -34,6 +34,8 @@ describe('resolveOptions', () => {
       {
         name: 'default',
         address: server,
+        command: null,
+        processes: null,
         maxConnections: 64,
         maxRequests: Number.POSITIVE_INFINITY,
         idleTimeout: 30_000,
@@ -200,6 +202,23 @@ describe('resolveOptions', () => {
     assert.deepEqual([location?.root, location?.scriptFilename], [null, '/usr/bin/app'])
   })
 
+  it('finds a PHP where no server is given, or auto', () => {
+    for (const settings of [{}, { server: 'auto' }, { server: { command: 'auto' } }] as const) {
+      const [found, ...others] = resolveOptions({ root: '/', ...settings }).servers
+      assert.deepEqual([found?.name, found?.address, found?.command, others.length], ['default', null, 'auto', 0])
+    }
+  })
+
+  it('takes a command as words or as a list, with the number of its processes', () => {
+    const words = resolveOptions({ root: '/', server: { command: 'php-fpm -d "a=b c"', processes: 3 } }).servers
+    assert.deepEqual([words[0]?.address, words[0]?.command, words[0]?.processes], [null, ['php-fpm', '-d', 'a=b c'], 3])
+    const command = ['/srv/app', '', 'a b']
+    const [listed] = resolveOptions({ root: '/', servers: [{ name: 'a', command }] }).servers
+    assert.deepEqual([listed?.command, listed?.processes], [command, null])
+    assert.notEqual(listed?.command, command)
+    assert.ok(Object.isFrozen(listed?.command))
+  })
+
   it('takes several servers for a location, and all of them by default', () => {
     const servers = ['a', 'b'].map((name) => ({ name, address: `/${name}` }))
     const { locations } = resolveOptions({
@@ -225,11 +244,26 @@ describe('resolveOptions refuses', () => {
     ['what is no object', 'x', /^options: "x" is not allowed here; give an object$/],
     ['null', null, /^options: null/],
     [
-      'no server at all',
-      { root: '/' },
-      /^server: there is no FastCGI server; give server: .*host:port.*\[FASTCGI_SERVER\]/,
+      'an empty list of servers',
+      { root: '/', servers: [] },
+      /^servers: the list is empty; give .*address.*command.* or leave it out to start whatever PHP there is/,
     ],
-    ['an empty list of servers', { root: '/', servers: [] }, /^server: there is no FastCGI server/],
+    [
+      'an address and a command',
+      { root: '/', servers: [{ name: 'a', address: '/a', command: 'php-fpm' }] },
+      /^servers\[0\]\.command: there is an address too/,
+    ],
+    [
+      'processes without a command',
+      { root: '/', server: { address: '/a', processes: 2 } },
+      /^server\.processes: only a server with a command/,
+    ],
+    ['no processes', { root: '/', server: { command: 'a', processes: 0 } }, /^server\.processes: 0 .* from 1 on/],
+    ['an open quotation', { root: '/', server: { command: "a 'b" } }, /^server\.command: a quotation does not end in/],
+    ['a command of blanks', { root: '/', server: { command: ' ' } }, /^server\.command: " " names no program/],
+    ['a command of nothing', { root: '/', server: { command: [] } }, /^server\.command: \[\] is not allowed here/],
+    ['a NUL in a command', { root: '/', server: { command: ['a', '\0'] } }, /^server\.command: .* is not allowed here/],
+    ['a command that is a number', { root: '/', server: { command: 1 } }, /^server\.command: 1 is not allowed here/],
     ['both forms of servers', { ...withServer({}), servers: [] }, /^server: give either server/],
     [
       'a location without a root',

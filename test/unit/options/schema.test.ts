@@ -32,7 +32,7 @@ describe('the schema', () => {
     for (const [option, { directives }] of keys) {
       assert.equal([option, ...directives].some(isLaterKey), false, option)
     }
-    for (const key of ['Weight', 'backup', 'MaxFails', 'failTimeout', 'Balance', 'command', 'Processes']) {
+    for (const key of ['Weight', 'backup', 'MaxFails', 'failTimeout', 'Balance']) {
       assert.equal(isLaterKey(key), true, key)
     }
   })

@@ -8,6 +8,7 @@ import {
   encodeRecordHeader,
   encodeRequest,
   MAX_PARAMS_LENGTH,
+  stampRequestId,
 } from '../../../lib/protocol/encoder.ts'
 import { decodePairs, pairLength } from '../../../lib/protocol/name-value.ts'
 
@@ -230,5 +231,21 @@ describe('encodePairs', () => {
       ['C', ''],
     ])
     assert.equal(encodePairs(pairs).toString('latin1'), '\x01\x01Ab\x01\0C')
+  })
+})
+
+describe('stampRequestId', () => {
+  it('writes the id into every record and touches nothing else', () => {
+    const opening = {
+      role: 1,
+      flags: 1,
+      params: new Map([
+        ['A', 'b'.repeat(60_000)],
+        ['C', 'd'.repeat(60_000)],
+      ]),
+      stdin: Buffer.from('body'),
+    }
+    const stamped = stampRequestId(encodeRequest({ ...opening, requestId: 1 }), 0xfedc)
+    assert.deepEqual(stamped, encodeRequest({ ...opening, requestId: 0xfedc }))
   })
 })
