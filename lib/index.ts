@@ -6,3 +6,4 @@ export { ConfigError, FastCgiError, type FastCgiErrorCode, OptionError } from '.
 export { type FastCgiHandler, fastcgi, fastcgi as default, type GatewayStatus } from './middleware.ts'
 export { resolveOptions } from './options/resolve.ts'
 export type * from './options/types.ts'
+export { type StartedServer, type StartServerOptions, startServer } from './process/start-server.ts'

@@ -5,9 +5,13 @@ import { readConfig } from './config/load.ts'
 import { FastCgiError, OptionError } from './errors.ts'
 import { type Next, sendFailure } from './http/failure.ts'
 import { type Gateway, serve } from './http/handler.ts'
+import { escapeLog } from './http/log.ts'
 import { Resolver } from './http/resolution/resolution.ts'
 import { resolveOptions } from './options/resolve.ts'
-import type { FastCgiOptions, ResolvedLocation, ResolvedOptions } from './options/types.ts'
+import type { FastCgiOptions, Logger, ResolvedLocation, ResolvedOptions, ResolvedServer } from './options/types.ts'
+import { ManagedServer } from './process/managed-server.ts'
+import { findPhp } from './process/programs.ts'
+import { phpCommand } from './process/recipe.ts'
 
 /** What `handler.status()` gives: a snapshot, plain data. */
 export interface GatewayStatus {
@@ -32,7 +36,7 @@ export function fastcgi(configuration: FastCgiOptions | string): FastCgiHandler 
     typeof configuration === 'string' ? readConfig(configuration) : { options: configuration, warnings: [] }
   const resolved = resolveOptions(options)
   for (const warning of warnings) resolved.logger?.warn(warning)
-  const backends = new Map(resolved.servers.map((server) => [server.name, new Backend(server)]))
+  const backends = new Map(resolved.servers.map((server) => [server.name, createBackend(server, resolved)]))
   const gateway = createGateway(resolved, backends)
   const drain = new Drain()
   const handler = (req: IncomingMessage, res: ServerResponse, next?: Next): void => {
@@ -43,10 +47,39 @@ export function fastcgi(configuration: FastCgiOptions | string): FastCgiHandler 
   return Object.assign(handler, {
     async close(): Promise<void> {
       await drain.close()
-      await Promise.all([...backends.values()].map((backend) => backend.pool.close()))
+      await Promise.all([...backends.values()].map((backend) => backend.close()))
     },
     status: (): GatewayStatus => ({ servers: [...backends.values()].map((backend) => backend.status) }),
   })
+}
+
+function createBackend(server: ResolvedServer, { locations, logger }: ResolvedOptions): Backend {
+  const { name, command, processes } = server
+  if (command === null) return new Backend(server)
+  const root = locations.find(({ servers }) => servers.includes(name))?.root ?? null
+  const log = logger === null ? null : escapingLog(logger)
+  return new Backend(
+    server,
+    new ManagedServer({ name, command: command === 'auto' ? anyPhp() : command, processes, root, log }),
+  )
+}
+
+/** A backend's own words come from scripts, and these may repeat what a client has sent. */
+function escapingLog(logger: Logger): Logger {
+  return {
+    info: (message) => logger.info(escapeLog(message)),
+    warn: (message) => logger.warn(message),
+    error: (message) => logger.error(escapeLog(message)),
+  }
+}
+
+function anyPhp(): readonly string[] {
+  const php = findPhp()
+  if (php !== null) return phpCommand(php)
+  throw new OptionError(
+    'server: there is no PHP here to be started; install php-fpm or php-cgi (apt-get install php-fpm, brew install php), ' +
+      'or PHP for Node (npm install @php-wasm/node-8-4), or give the address of one that runs: server: "127.0.0.1:9000"',
+  )
 }
 
 function createGateway(options: ResolvedOptions, backends: ReadonlyMap<string, Backend>): Gateway {

@@ -1,19 +1,34 @@
-import { formatAddress, parseAddress } from '../client/address.ts'
+import { type Address, formatAddress, parseAddress } from '../client/address.ts'
+import { FastCgiError } from '../errors.ts'
 import { ConnectionPool, type PoolStatus } from './pool.ts'
 
 /** A configured server. */
 export interface BackendOptions {
   readonly name: string
-  readonly address: string
+  /** Null: it is a {@link ManagedBackend}. */
+  readonly address: string | null
   readonly maxConnections: number
   readonly maxRequests: number
   readonly idleTimeout: number
 }
 
+/** A backend that is started by us, with its first request. */
+export interface ManagedBackend {
+  /** Valid while it runs. */
+  readonly address: string
+  readonly running: boolean
+  /** @throws FastCgiError why it does not run */
+  start(): Promise<void>
+  /** A request got its answer. */
+  noteAnswer(): void
+  stop(): Promise<void>
+}
+
 /** A server at run time, as `handler.status()` tells it. */
 export interface BackendStatus extends PoolStatus {
   readonly name: string
-  readonly address: string
+  /** Null: it is started with the first request. */
+  readonly address: string | null
   /** Requests that got a whole answer. */
   readonly requests: number
   /** Attempts that failed. */
@@ -29,21 +44,57 @@ const LATENCY_WINDOW = 256
 export class Backend {
   readonly name: string
   readonly pool: ConnectionPool
-  readonly #address: string
+  readonly #managed: ManagedBackend | null
+  #address: Address | null
   readonly #latencies: number[] = []
   #requests = 0
   #failures = 0
 
   /** Throws OptionError when the address is none. */
-  constructor(options: BackendOptions) {
-    const address = parseAddress(options.address)
+  constructor(options: BackendOptions, managed: ManagedBackend | null = null) {
     this.name = options.name
-    this.#address = formatAddress(address)
-    this.pool = new ConnectionPool({ ...options, address })
+    this.#managed = managed
+    this.#address = options.address === null ? null : parseAddress(options.address)
+    const addressNow = (): Address => this.#address ?? this.#notStarted()
+    this.pool = new ConnectionPool({
+      ...options,
+      // Asked for each new connection: that of a managed backend is known when it has started.
+      get address(): Address {
+        return addressNow()
+      },
+    })
+  }
+
+  /** We start it, and start it again. */
+  get managed(): boolean {
+    return this.#managed !== null
+  }
+
+  /** False: {@link start} must be awaited before a connection is checked out. */
+  get running(): boolean {
+    return this.#managed === null || this.#managed.running
+  }
+
+  /** Resolves when it runs. @throws FastCgiError why it does not, or the signal's reason */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#managed === null) return
+    await unlessAborted(this.#managed.start(), signal)
+    this.#address = parseAddress(this.#managed.address)
+  }
+
+  /** Lets the requests under way finish, closes the connections and ends what we have started. */
+  async close(): Promise<void> {
+    await this.pool.close()
+    await this.#managed?.stop()
+  }
+
+  #notStarted(): never {
+    throw new FastCgiError('ERR_FCGI_CONNECT', { detail: `The backend ${this.name} was not started` })
   }
 
   /** Milliseconds that an answer took. */
   noteAnswer(duration: number): void {
+    this.#managed?.noteAnswer()
     this.#latencies[this.#requests % LATENCY_WINDOW] = duration
     this.#requests += 1
   }
@@ -55,7 +106,7 @@ export class Backend {
   get status(): BackendStatus {
     return {
       name: this.name,
-      address: this.#address,
+      address: this.#address === null ? null : formatAddress(this.#address),
       ...this.pool.status,
       requests: this.#requests,
       failures: this.#failures,
@@ -69,4 +120,14 @@ export class Backend {
     const quantile = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
     return { p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) }
   }
+}
+
+/** What a promise gives, unless a signal is quicker: then its reason. */
+function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    if (signal.aborted) abort()
+  })
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from '../client/connection.ts'
-import type { AnswerReceiver, ClientRequest, EncodedRequest, RequestTimeouts } from '../client/request.ts'
+import type { EncodedRequest } from '../client/encoded-request.ts'
+import type { AnswerReceiver, ClientRequest, RequestTimeouts } from '../client/request.ts'
 import { type CloseReason, channels } from '../diagnostics.ts'
 import { FastCgiError } from '../errors.ts'
 import type { EndRequestBody } from '../protocol/bodies.ts'
@@ -112,6 +113,10 @@ export class Exchange implements AnswerReceiver {
   /** Null: answered. Else how far it went. */
   async #attempt(backend: Backend): Promise<AttemptProgress | null> {
     if (this.#cancelled !== null) throw this.#cancelled
+    if (!backend.running) {
+      const error = await this.#start(backend)
+      if (error !== null) return { error, begun: false, answered: false, kept: false, restarted: true }
+    }
     const { encoded, queueTimeout, queueLimit } = this.#options
     const limits = { queueTimeout, queueLimit, fresh: this.#distrustKept }
     const connection = await backend.pool.checkOut(limits, () => this.#signal)
@@ -135,7 +140,20 @@ export class Exchange implements AnswerReceiver {
       backend.noteAnswer(performance.now() - began)
       return null
     }
-    return { error, begun, answered, kept }
+    return { error, begun, answered, kept, restarted: backend.managed }
+  }
+
+  /** Null: it runs. An error where another server may do; thrown where there is none, as a second attempt would not help. */
+  async #start(backend: Backend): Promise<FastCgiError | null> {
+    try {
+      await backend.start(this.#signal)
+      return null
+    } catch (error) {
+      if (this.#cancelled !== null) throw this.#cancelled
+      if (error instanceof FastCgiError && this.#group.hasAlternative) return error
+      backend.noteFailure()
+      throw error
+    }
   }
 
   /** Why the connection cannot be kept; null: it can, as far as the request is concerned. */

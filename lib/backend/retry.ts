@@ -9,6 +9,8 @@ export interface AttemptProgress {
   readonly answered: boolean
   /** The connection had served a request before. */
   readonly kept: boolean
+  /** The backend is one that we start again whenever it ends: its processes come and go. */
+  readonly restarted: boolean
 }
 
 /** What is known of the request itself. */
@@ -34,7 +36,8 @@ export function maySendAgain(progress: AttemptProgress, nature: RequestNature): 
       return nature.repeatable
     case 'ERR_FCGI_RESET':
       if (!progress.begun) return true
-      return progress.kept && !progress.answered && nature.repeatable && IDEMPOTENT.has(nature.method)
+      if (progress.answered || !(progress.kept || progress.restarted)) return false
+      return nature.repeatable && IDEMPOTENT.has(nature.method)
     default:
       return false
   }

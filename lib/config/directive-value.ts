@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { OptionError } from '../errors.ts'
+import { command } from '../options/command.ts'
 import type { Key } from '../options/schema.ts'
 import type { Findings } from './findings.ts'
 import { translatePosixRegex } from './posix-regex.ts'
@@ -12,9 +13,9 @@ export function readValue(directive: string, key: Key<unknown>, entry: Entry, fi
   if (entry.isItem && key.kind.isList === undefined && directive !== 'Param') {
     return findings.problem(entry, `${directive}[] is no list; write ${directive} = value`)
   }
-  const value = convert(directive, key, entry, findings)
-  if (value === undefined) return undefined
   try {
+    const value = convert(directive, key, entry, findings)
+    if (value === undefined) return undefined
     key.kind.resolve(value, directive)
     return value
   } catch (error) {
@@ -30,6 +31,8 @@ function convert(directive: string, key: Key<unknown>, entry: Entry, findings: F
       return fromFolderOf(entry)
     case 'ServerPath':
       return fromFolderOf(entry)
+    case 'Command':
+      return commandOf(entry)
     case 'ServerAddr':
       return tcpAddress(entry, findings)
     case 'Param':
@@ -44,6 +47,14 @@ function convert(directive: string, key: Key<unknown>, entry: Entry, findings: F
 /** A path relative to the file that it stands in. */
 function fromFolderOf({ file, value }: Entry): string {
   return resolve(dirname(file), value)
+}
+
+/** A program that is named by its path, not looked for in PATH, is relative to the file; its parameters are its own. */
+function commandOf({ file, value }: Entry): unknown {
+  const words = command.resolve(value, 'Command')
+  if (!Array.isArray(words)) return words
+  const [program = '', ...parameters] = words
+  return program.includes('/') ? [resolve(dirname(file), program), ...parameters] : words
 }
 
 function tcpAddress(entry: Entry, findings: Findings): string | undefined {

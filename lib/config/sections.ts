@@ -114,15 +114,26 @@ function nameOf({ label }: Section, value: unknown, entry: Entry | undefined, fi
 
 /** Monkey 1.5 would take the path of two addresses; 1.6 and the documents of both refuse them. */
 function noteAddresses(section: Section, entries: ReadonlyMap<string, Entry>, findings: Findings): void {
-  const [host, path] = [entries.get('ServerAddr'), entries.get('ServerPath')]
+  const [host, path, command] = ['ServerAddr', 'ServerPath', 'Command'].map((name) => entries.get(name))
   if (host !== undefined && path !== undefined) {
     findings.problem(path, `ServerPath and ServerAddr (${formatPosition(host)}) are both given; give one of them`)
   }
-  if (host === undefined && path === undefined) {
+  const address = host ?? path
+  if (address !== undefined && command !== undefined) {
+    findings.problem(
+      command,
+      `Command and ${address.key} (${formatPosition(address)}) are both given; give the address of a backend that runs, or Command to start one`,
+    )
+  }
+  if (address === undefined && command === undefined) {
     findings.problem(
       section,
-      `[${section.name}] has no address; give ServerAddr host:port or ServerPath /path/of/socket`,
+      `[${section.name}] has no address; give ServerAddr host:port or ServerPath /path/of/socket, or Command to start it here`,
     )
+  }
+  const processes = entries.get('Processes')
+  if (processes !== undefined && command === undefined) {
+    findings.problem(processes, 'Processes belongs to a server with Command; leave it out')
   }
 }
 

@@ -134,7 +134,7 @@ export function words(text: string): readonly string[] {
 }
 
 /** Where a server listens. */
-export const address: Kind<string> = {
+export const address: Kind<string | null> = {
   allowed: 'host:port, [v6]:port, or the path of a unix socket',
   read: asWritten,
   resolve(value, key) {

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.ts'
+import { AUTO } from './command.ts'
 import { checkKeys, complete, type Given, type Known, pathTo, take } from './given.ts'
 import { refusal } from './kinds.ts'
 import { nearest } from './nearest.ts'
@@ -39,12 +40,12 @@ function resolveServers({ values: { server, servers } }: Given): readonly Resolv
   if (server !== undefined && servers !== undefined) {
     throw new OptionError('server: give either server, the short form, or servers, not both')
   }
-  if (server !== undefined) return Object.freeze([resolveServer(shortServer(server), 'server')])
-  const list = listOfObjects(servers ?? [], 'servers')
+  if (servers === undefined) return Object.freeze([resolveServer(shortServer(server ?? AUTO), 'server')])
+  const list = listOfObjects(servers, 'servers')
   if (list.length === 0) {
     throw new OptionError(
-      "server: there is no FastCGI server; give server: '/run/php/php-fpm.sock' or 'host:port' in JavaScript, " +
-        '[FASTCGI_SERVER] in a file',
+      'servers: the list is empty; give a server: { name, address } where one runs, { name, command } to start one, ' +
+        'or leave it out to start whatever PHP there is',
     )
   }
   const resolved = list.map((one, index) => resolveServer(one, `servers[${index}]`))
@@ -58,6 +59,7 @@ function resolveServers({ values: { server, servers } }: Given): readonly Resolv
 }
 
 function shortServer(server: unknown): unknown {
+  if (server === AUTO) return { name: ONLY_SERVER, command: AUTO }
   if (typeof server === 'string') return { name: ONLY_SERVER, address: server }
   return typeof server === 'object' && server !== null && !Array.isArray(server)
     ? { name: ONLY_SERVER, ...server }
@@ -65,7 +67,23 @@ function shortServer(server: unknown): unknown {
 }
 
 function resolveServer(server: unknown, path: string): ResolvedServer {
-  return complete<ResolvedServer>(serverKeys, [checkKeys(server, path, { tables: [serverKeys], others: [] })])
+  const given = checkKeys(server, path, { tables: [serverKeys], others: [] })
+  const whole = complete<ResolvedServer>(serverKeys, [given])
+  const { address, command, processes } = whole
+  if (address === null && command === null) {
+    const allowed = `give ${serverKeys.address.kind.allowed}, or command to start the backend here`
+    throw new OptionError(`${pathTo(path, 'address')} is required; ${allowed}`)
+  }
+  if (address !== null && command !== null) {
+    const allowed = 'give address for a backend that runs already, command for one to be started here'
+    throw new OptionError(`${pathTo(path, 'command')}: there is an address too; ${allowed}`)
+  }
+  if (processes !== null && command === null) {
+    throw new OptionError(
+      `${pathTo(path, 'processes')}: only a server with a command has processes of ours; leave it out`,
+    )
+  }
+  return whole
 }
 
 function resolveLocations(given: Given, servers: readonly ResolvedServer[]): readonly ResolvedLocation[] {

@@ -1,3 +1,4 @@
+import { command } from './command.ts'
 import { address, count, duration, flag, type Kind, label, name, names, oneOf, size } from './kinds.ts'
 import {
   frontController,
@@ -58,8 +59,20 @@ export const serverKeys: Keys<ResolvedServer> = {
   address: special(
     'ServerAddr ServerPath',
     address,
-    { shown: 'required', absent: undefined },
+    { shown: 'required but with Command', absent: null },
     'ServerAddr: `host:port`, `[v6]:port`. ServerPath: a unix socket, relative to the file. One of the two.',
+  ),
+  command: special(
+    'Command',
+    command,
+    { shown: 'none', absent: null },
+    'Start the backend here and watch it, instead of an address: words as in a shell, a program with a slash in it relative to the file.',
+  ),
+  processes: special(
+    'Processes',
+    count(1),
+    { shown: 'PHP: two per core, at least 4; else 1', absent: null },
+    "With Command: how many processes, or php-fpm's children.",
   ),
   maxConnections: key(
     'MaxConnections',
@@ -196,15 +209,7 @@ export const gatewayKeys: Keys<Pick<ResolvedOptions, 'trustProxy'>> = {
 }
 
 /** Keys of later releases by lower-case name; a test keeps them out of the tables above. */
-const LATER_KEYS: ReadonlySet<string> = new Set([
-  'weight',
-  'backup',
-  'maxfails',
-  'failtimeout',
-  'balance',
-  'command',
-  'processes',
-])
+const LATER_KEYS: ReadonlySet<string> = new Set(['weight', 'backup', 'maxfails', 'failtimeout', 'balance'])
 
 /** Whether a key, as an option or a directive, is planned but not in this release. */
 export function isLaterKey(key: string): boolean {

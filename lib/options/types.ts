@@ -26,8 +26,16 @@ export type TrustProxy = boolean | number | string | readonly string[] | ((addre
 export interface ServerOptions {
   /** Referred to by a location's `servers`; unique, case-sensitive. */
   name: string
-  /** `host:port`, `[v6]:port`, or the path of a unix socket. */
-  address: string
+  /** `host:port`, `[v6]:port`, or the path of a unix socket. Required, but with `command`. */
+  address?: string
+  /**
+   * Start the backend here, with the first request, and watch it: a command line, split like a shell's words, or a program and
+   * its parameters; `auto` for whatever PHP there is. php-fpm gets a configuration, any other program a listening socket as
+   * file descriptor 0.
+   */
+  command?: string | readonly string[]
+  /** With `command`: how many processes, or php-fpm's children. Default for PHP two per core, at least 4; else 1. */
+  processes?: number
   /** Connections open at once, busy and idle together; more requests wait. Default 64. */
   maxConnections?: number
   /** Requests on one kept connection before it is closed. Default unlimited. */
@@ -106,7 +114,7 @@ export interface LocationOptions extends LocationSettings {
 
 /** Everything that `fastcgi()` takes. */
 export interface FastCgiOptions extends LocationSettings {
-  /** The short form: the address of the only server, or its options. */
+  /** The short form: the address of the only server, or its options. `auto`, or no server at all: a PHP is found and started. */
   server?: string | Omit<ServerOptions, 'name'>
   servers?: readonly ServerOptions[]
   /** Default: one location with the settings given at the top level. */
@@ -120,7 +128,12 @@ export interface FastCgiOptions extends LocationSettings {
 /** A server, complete. Durations in milliseconds; `Number.POSITIVE_INFINITY` stands for no limit. */
 export interface ResolvedServer {
   readonly name: string
-  readonly address: string
+  /** Null: it is started here. */
+  readonly address: string | null
+  /** How it is started; `auto`: whatever PHP there is; null: it runs at its address. */
+  readonly command: readonly string[] | 'auto' | null
+  /** Null: what suits the program and the machine. */
+  readonly processes: number | null
   readonly maxConnections: number
   readonly maxRequests: number
   readonly idleTimeout: number

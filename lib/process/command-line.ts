@@ -1,10 +1,10 @@
 import { OptionError } from '../errors.ts'
 
-/** A word of a command line: quoted pieces and plain ones in a row. */
-const WORD = /(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/gs
+/** A word of a command line: quoted pieces and plain ones in a row, with nothing but blanks between two words. */
+const WORD = /(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^ \t\r\n"'\\])+/gs
 
 /** A piece of a word. */
-const PIECE = /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)|([^\s"'\\]+)/gs
+const PIECE = /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)|([^"'\\]+)/gs
 
 /**
  * Splits a command line into a program and its arguments as a shell would, and does nothing else that a shell does: no variables,
@@ -12,10 +12,11 @@ const PIECE = /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)|([^\s"'\\]+)/gs
  * @throws OptionError when it is empty or a quotation does not end
  */
 export function splitCommandLine(line: string): readonly [program: string, ...parameters: string[]] {
-  if (line.replace(WORD, '').trim() !== '')
-    throw new OptionError(`command: a quotation does not end in ${JSON.stringify(line)}`)
+  if (/[^ \t\r\n]/.test(line.replace(WORD, ''))) {
+    throw new OptionError(`a quotation does not end in ${JSON.stringify(line)}`)
+  }
   const [program, ...parameters] = (line.match(WORD) ?? []).map(unquote)
-  if (program === undefined || program === '') throw new OptionError('command: names no program')
+  if (program === undefined || program === '') throw new OptionError(`${JSON.stringify(line)} names no program`)
   return [program, ...parameters]
 }
 

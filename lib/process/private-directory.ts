@@ -1,34 +1,40 @@
-import { chownSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { killOrphans } from './ledger.ts'
 
 const PREFIX = 'express-fastcgi-run-'
 
 /** Of the process that made it, so that another one can tell whether it is still needed. */
 const NAME = /^express-fastcgi-run-(\d+)-/
 
-/** Makes a directory of mode 0700 for the sockets and files of one backend. Unix socket paths are short: it is as well. */
-export function createPrivateDirectory(): string {
-  reapDirectories()
-  return mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
+/**
+ * A path for the directory of one backend, which nobody can guess and nothing makes yet. Unix socket paths are short: it is as
+ * well.
+ */
+export function privatePath(): string {
+  return join(tmpdir(), `${PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`)
 }
 
-/** Hands a directory to the user that a backend runs as. */
-export function giveDirectory(path: string, owner: { readonly uid: number; readonly gid: number }): void {
-  chownSync(path, owner.uid, owner.gid)
+/** Makes it, for us alone. */
+export function createDirectory(path: string): void {
+  mkdirSync(path, { mode: 0o700 })
 }
 
+/** Removes the directory and what is in it; one that is gone is no mistake. */
 export function removeDirectory(path: string): void {
-  rmSync(path, { recursive: true, force: true })
+  rmSync(path, { recursive: true, force: true, maxRetries: 5 })
 }
 
-/** Removes what processes of ours left that were killed without a chance to do so. */
-function reapDirectories(): void {
+/** Ends and removes what gateways of ours left that were killed together with their supervisor. */
+export async function reapDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(NAME.exec(name)?.[1])
-    if (Number.isNaN(pid) || isAlive(pid)) continue
     const path = join(tmpdir(), name)
-    if (isOurs(path)) removeDirectory(path)
+    if (Number.isNaN(pid) || isAlive(pid) || !isOurs(path)) continue
+    await killOrphans(path)
+    removeDirectory(path)
   }
 }
 
@@ -42,7 +48,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Not a link, and not of somebody who wants something removed or killed. */
 function isOurs(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false })
+  const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat?.isDirectory() === true && stat.uid === (process.getuid?.() ?? stat.uid)
 }

@@ -1,10 +1,14 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { delimiter, isAbsolute, join, sep } from 'node:path'
+import { basename, delimiter, extname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const IS_WINDOWS = process.platform === 'win32'
 
 /** Where distributions put daemons that are in no user's PATH. */
-const DAEMON_FOLDERS: readonly string[] =
-  process.platform === 'win32' ? [] : ['/usr/local/sbin', '/usr/sbin', '/sbin', '/opt/homebrew/sbin']
+const DAEMON_FOLDERS: readonly string[] = IS_WINDOWS
+  ? []
+  : ['/usr/local/sbin', '/usr/sbin', '/sbin', '/opt/homebrew/sbin']
 
 /** A PHP that can be started as a FastCGI application. */
 export type PhpProgram =
@@ -12,21 +16,26 @@ export type PhpProgram =
   /** PHP compiled to WebAssembly, which runs in Node. */
   | { readonly kind: 'embedded' }
 
-/** Names under which a SAPI of PHP is installed: `php-fpm`, Debian's `php-fpm8.2`, Fedora's `php83-php-fpm` is a link. */
+/** Names under which a SAPI of PHP is installed: `php-fpm`, Debian's `php-fpm8.2`, Alpine's `php-fpm83`, Arch's `php-cgi`. */
 const SAPI_NAMES = {
   'php-fpm': /^php-fpm(?:\d+(?:\.\d+)?)?$/,
   'php-cgi': /^php-cgi(?:\d+(?:\.\d+)?)?(?:\.exe)?$/,
 } as const
 
-/** The packages of the embedded PHP: optional, as they are large and GPL. */
-const EMBEDDED_PACKAGES: readonly string[] = ['@php-wasm/universal', '@php-wasm/node-8-4']
+/** The package of the embedded PHP: optional, as it is large and GPL. */
+const EMBEDDED_PACKAGE = '@php-wasm/node-8-4'
+
+/** The program of the embedded PHP: a file beside us, as TypeScript or as JavaScript. */
+export const EMBEDDED_MAIN: string = fileURLToPath(
+  new URL(`../embedded/main${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
+)
 
 /**
  * The first PHP that there is: php-fpm, which no Windows has, then php-cgi, then the embedded one.
  * @param path folders to search, as in the environment variable PATH
  */
 export function findPhp(path: string = process.env.PATH ?? ''): PhpProgram | null {
-  const folders = [...path.split(delimiter).filter((folder) => folder !== ''), ...daemonFolders(path)]
+  const folders = [...foldersOf(path), ...daemonFolders(path)]
   for (const kind of ['php-fpm', 'php-cgi'] as const) {
     const found = findSapi(SAPI_NAMES[kind], folders)
     if (found !== null) return { kind, path: found }
@@ -36,9 +45,27 @@ export function findPhp(path: string = process.env.PATH ?? ''): PhpProgram | nul
 
 /** Which SAPI a PHP binary is, by its name; null where the name says neither. */
 export function phpProgram(path: string): PhpProgram | null {
-  const name = path.slice(path.lastIndexOf(sep) + 1)
+  const name = basename(path)
   if (SAPI_NAMES['php-fpm'].test(name)) return { kind: 'php-fpm', path }
   return SAPI_NAMES['php-cgi'].test(name) ? { kind: 'php-cgi', path } : null
+}
+
+/** Whether the parameters of a command name our embedded PHP. */
+export function isEmbedded(parameters: readonly string[]): boolean {
+  return parameters.includes(EMBEDDED_MAIN)
+}
+
+/** The absolute path of a program, by its name or path; null: there is none that may be run. */
+export function findProgram(name: string, path: string = process.env.PATH ?? ''): string | null {
+  const isPath = name.includes('/') || isAbsolute(name) || (IS_WINDOWS && name.includes('\\'))
+  const names = IS_WINDOWS ? [name, `${name}.exe`] : [name]
+  const places = isPath ? names : foldersOf(path).flatMap((folder) => names.map((one) => join(folder, one)))
+  const found = places.find(isExecutable)
+  return found === undefined ? null : resolve(found)
+}
+
+function foldersOf(path: string): readonly string[] {
+  return path.split(delimiter).filter((folder) => folder !== '')
 }
 
 /** Someone who set PATH to nothing wants nothing found. */
@@ -46,30 +73,34 @@ function daemonFolders(path: string): readonly string[] {
   return path === '' ? [] : DAEMON_FOLDERS
 }
 
-/** The plain name before one with a version, the highest version first. */
+/** In the first folder that has one: the plain name before one with a version, the highest version first. */
 function findSapi(pattern: RegExp, folders: readonly string[]): string | null {
   for (const folder of folders) {
     const names = listFolder(folder).filter((name) => pattern.test(name))
-    names.sort(
-      (a, b) => (a.length < 9 ? -1 : 1) - (b.length < 9 ? -1 : 1) || b.localeCompare(a, 'en', { numeric: true }),
-    )
+    names.sort((a, b) => Number(/\d/.test(a)) - Number(/\d/.test(b)) || compareVersions(b, a))
     const found = names.map((name) => join(folder, name)).find(isExecutable)
     if (found !== undefined) return found
   }
   return null
 }
 
-/** A program by its name or path, or null. */
-export function findProgram(name: string, path: string = process.env.PATH ?? ''): string | null {
-  if (name.includes('/') || isAbsolute(name)) return isExecutable(name) ? name : null
-  const folders = path.split(delimiter).filter((folder) => folder !== '')
-  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null
+function compareVersions(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true })
 }
 
+/** Beside us, or in the project of the working directory where npx runs us from a folder of its own. */
 function hasEmbeddedPhp(): boolean {
-  const { resolve } = createRequire(import.meta.url)
   try {
-    for (const name of EMBEDDED_PACKAGES) resolve(name)
+    import.meta.resolve(EMBEDDED_PACKAGE)
+    return true
+  } catch {
+    return isInProject()
+  }
+}
+
+function isInProject(): boolean {
+  try {
+    createRequire(join(process.cwd(), 'package.json')).resolve(EMBEDDED_PACKAGE)
     return true
   } catch {
     return false // not installed: that is the answer

@@ -80,6 +80,7 @@ const REQUIREMENTS = {
   'git-http-backend': { package: 'git', find: program('git-http-backend') },
   nginx: { package: 'nginx-light', find: program('nginx') },
   dokuwiki: { package: 'dokuwiki', find: file('/usr/share/dokuwiki') },
+  chromium: { package: 'chromium', find: program('chromium') },
   adminer: { package: 'adminer', find: file('/usr/share/adminer/adminer.php') },
 } as const satisfies Record<string, Requirement>
 

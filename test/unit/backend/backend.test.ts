@@ -13,6 +13,43 @@ describe('Backend', () => {
     assert.throws(() => new Backend(options), OptionError)
   })
 
+  it('has no address before it was started, where that is ours to do, and none but a running one to wait for', async () => {
+    const managed = {
+      address: '127.0.0.1:9',
+      running: false,
+      async start() {
+        this.running = true
+      },
+      noteAnswer: () => undefined,
+      stop: async () => undefined,
+    }
+    const options = { name: 'a', address: null, maxConnections: 1, maxRequests: 1, idleTimeout: 1000 }
+    const one = new Backend(options, managed)
+    assert.deepEqual([one.running, one.managed, one.status.address], [false, true, null])
+    await one.start(new AbortController().signal)
+    assert.deepEqual([one.running, one.managed, one.status.address], [true, true, '127.0.0.1:9'])
+    assert.deepEqual([backend('b').running, backend('b').managed], [true, false])
+  })
+
+  it('waits for a start no longer than who asks for it', async () => {
+    const never = new Promise<void>(() => undefined)
+    const managed = {
+      address: '127.0.0.1:9',
+      running: false,
+      start: () => never,
+      noteAnswer: () => undefined,
+      stop: async () => undefined,
+    }
+    const options = { name: 'a', address: null, maxConnections: 1, maxRequests: 1, idleTimeout: 1000 }
+    const one = new Backend(options, managed)
+    const gone = new Error('gone')
+    const leaving = new AbortController()
+    const start = one.start(leaving.signal)
+    leaving.abort(gone)
+    await assert.rejects(start, gone)
+    await assert.rejects(one.start(leaving.signal), gone)
+  })
+
   it('tells what became of its requests, in plain data', () => {
     const one = backend('php')
     const nothing = { open: 0, idle: 0, busy: 0, waiting: 0 }

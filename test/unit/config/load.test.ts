@@ -196,7 +196,22 @@ describe('a Monkey 1.5 file', () => {
     [
       'no address',
       '[FASTCGI_SERVER]\n ServerName a\n',
-      /^a\.conf:1: \[FASTCGI_SERVER\] has no address; give ServerAddr/,
+      /^a\.conf:1: \[FASTCGI_SERVER\] has no address; give ServerAddr .* or Command/,
+    ],
+    [
+      'an address and a command',
+      `${SERVER} Command php-fpm\n`,
+      /^a\.conf:4: Command and ServerAddr \(a\.conf:3\) are both given; give/,
+    ],
+    [
+      'processes without a command',
+      `${SERVER} Processes 2\n`,
+      /^a\.conf:4: Processes belongs to a server with Command/,
+    ],
+    [
+      'a command with an open quotation',
+      "[FASTCGI_SERVER]\n ServerName a\n Command php-cgi 'x\n",
+      /^a\.conf:3: Command: a quotation does not end in "php-cgi 'x"$/,
     ],
     ['no name of a server', '[FASTCGI_SERVER]\n ServerAddr h:1\n', /^a\.conf:1: \[FASTCGI_SERVER\] has no ServerName/],
     ['two servers of one name', `${SERVER}${SERVER}`, /^a\.conf:4: ServerName "php" is that of a\.conf:1 already$/],
