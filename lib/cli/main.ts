@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { FastCgiError, OptionError } from '../index.ts'
 import { check } from './check.ts'
 import { runRequest } from './request.ts'
+import { runServe } from './serve.ts'
 import { USAGE, UsageError } from './usage.ts'
 
 /** Does what the command line says. Resolves with the exit code. */
@@ -16,10 +17,12 @@ async function run(args: readonly string[]): Promise<number> {
       return runCheck(rest)
     case 'request':
       return await runRequest(rest)
+    case 'serve':
+      return await runServe(rest)
     case undefined:
-      throw new UsageError('give a command: check or request')
+      throw new UsageError('give a command: serve, check or request')
     default:
-      throw new UsageError(`there is no command ${command}: give check or request`)
+      throw new UsageError(`there is no command ${command}: give serve, check or request`)
   }
 }
 

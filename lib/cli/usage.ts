@@ -5,6 +5,20 @@ export class UsageError extends Error {
 
 /** What `--help` prints. */
 export const USAGE: string = `Usage:
+  express-fastcgi serve [options] [ROOT]
+      Serves PHP and static files under ROOT, default the working directory. Takes the first PHP that there is: php-fpm, php-cgi,
+      the embedded PHP. A line of log for each request; what PHP writes to STDERR stands beside it. Ctrl-C lets running requests finish.
+
+      --port PORT          default 8080; 0: any free one
+      --host HOST          default 127.0.0.1: this machine alone
+      --front-controller /index.php
+                           the script for paths that are no file
+      --config FILE        the servers and locations of a configuration file
+      --server ADDRESS     a FastCGI application that runs already: host:port or the path of a unix socket
+      --php PATH           this php-fpm or php-cgi, or embedded
+      --workers N          Node processes that share the port; default 1
+      --open               opens the browser
+
   express-fastcgi check FILE
       Reads a configuration file, or a Monkey conf directory, and prints what it amounts to, or every mistake in it.
 
@@ -19,5 +33,6 @@ export const USAGE: string = `Usage:
 
   express-fastcgi --help | --version
 
-Exit codes: 0 done; 1 the file has mistakes, the request failed or the script ended with a status other than 0; 2 usage.
+Exit codes: 0 done; 1 the file has mistakes, the site cannot be served, the request failed or the script ended with a status other
+than 0; 2 usage.
 `

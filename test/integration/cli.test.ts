@@ -42,8 +42,8 @@ describe('express-fastcgi', () => {
   })
 
   for (const [args, message] of [
-    [[], /give a command: check or request/],
-    [['serv'], /there is no command serv: give check or request/],
+    [[], /give a command: serve, check or request/],
+    [['serv'], /there is no command serv: give serve, check or request/],
     [['check'], /check takes a FILE/],
     [['check', 'a', 'b'], /check takes one FILE, found also b/],
     [['request'], /give the ADDRESS/],
