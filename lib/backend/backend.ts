@@ -1,5 +1,4 @@
 import { type Address, formatAddress, parseAddress } from '../client/address.ts'
-import { FastCgiError } from '../errors.ts'
 import { ConnectionPool, type PoolStatus } from './pool.ts'
 
 /** A configured server. */
@@ -45,7 +44,8 @@ export class Backend {
   readonly name: string
   readonly pool: ConnectionPool
   readonly #managed: ManagedBackend | null
-  #address: Address | null
+  /** Null: that of the managed backend. */
+  readonly #address: Address | null
   readonly #latencies: number[] = []
   #requests = 0
   #failures = 0
@@ -55,10 +55,10 @@ export class Backend {
     this.name = options.name
     this.#managed = managed
     this.#address = options.address === null ? null : parseAddress(options.address)
-    const addressNow = (): Address => this.#address ?? this.#notStarted()
+    const addressNow = (): Address => this.#address ?? parseAddress(managed?.address ?? '')
     this.pool = new ConnectionPool({
       ...options,
-      // Asked for each new connection: that of a managed backend is known when it has started.
+      // Asked for each new connection: that of a managed backend is known when it has started, and may be another the next time.
       get address(): Address {
         return addressNow()
       },
@@ -79,17 +79,12 @@ export class Backend {
   async start(signal: AbortSignal): Promise<void> {
     if (this.#managed === null) return
     await unlessAborted(this.#managed.start(), signal)
-    this.#address = parseAddress(this.#managed.address)
   }
 
   /** Lets the requests under way finish, closes the connections and ends what we have started. */
   async close(): Promise<void> {
     await this.pool.close()
     await this.#managed?.stop()
-  }
-
-  #notStarted(): never {
-    throw new FastCgiError('ERR_FCGI_CONNECT', { detail: `The backend ${this.name} was not started` })
   }
 
   /** Milliseconds that an answer took. */
@@ -106,12 +101,17 @@ export class Backend {
   get status(): BackendStatus {
     return {
       name: this.name,
-      address: this.#address === null ? null : formatAddress(this.#address),
+      address: this.#shownAddress(),
       ...this.pool.status,
       requests: this.#requests,
       failures: this.#failures,
       latency: this.#latency(),
     }
+  }
+
+  #shownAddress(): string | null {
+    if (this.#address !== null) return formatAddress(this.#address)
+    return this.#managed?.running === true ? this.#managed.address : null
   }
 
   #latency(): BackendStatus['latency'] {

@@ -167,7 +167,7 @@ export class Exchange implements AnswerReceiver {
     const { error, kept, begun } = failure
     const backend = this.#group.choose(attempt)
     if (this.#cancelled !== null) throw this.#cancelled
-    backend.noteFailure()
+    if (isBackendsFault(error)) backend.noteFailure()
     if (attempt >= this.#options.retries || !maySendAgain(failure, this.#options)) throw error
     if (channels.backendRetry.hasSubscribers) {
       channels.backendRetry.publish({ server: backend.name, attempt: attempt + 1, error })
@@ -191,6 +191,11 @@ export class Exchange implements AnswerReceiver {
     this.#abortController ??= new AbortController()
     return this.#abortController.signal
   }
+}
+
+/** Below 502 are the client's mistakes and our own. */
+function isBackendsFault({ status }: FastCgiError): boolean {
+  return status >= 502
 }
 
 function exchangeTimeout(timeout: number): FastCgiError {

@@ -50,6 +50,32 @@ describe('Backend', () => {
     await assert.rejects(one.start(leaving.signal), gone)
   })
 
+  it('hands out connections after a start that its first client did not wait for', async () => {
+    let started = (): void => undefined
+    const managed = {
+      address: '127.0.0.1:9',
+      running: false,
+      start: () =>
+        new Promise<void>((resolve) => {
+          started = resolve
+        }),
+      noteAnswer: () => undefined,
+      stop: async () => undefined,
+    }
+    const options = { name: 'a', address: null, maxConnections: 1, maxRequests: 1, idleTimeout: 1000 }
+    const one = new Backend(options, managed)
+    const leaving = AbortSignal.abort(new Error('the client left'))
+    await assert.rejects(one.start(leaving), /the client left/)
+    managed.running = true
+    started()
+    const limits = { queueTimeout: 1000, queueLimit: 1, fresh: false }
+    const connection = await one.pool.checkOut(limits, () => AbortSignal.timeout(1000))
+    assert.equal(connection.state, 'new')
+    assert.equal(one.status.address, '127.0.0.1:9')
+    one.pool.checkIn(connection, 'not kept')
+    await one.close()
+  })
+
   it('tells what became of its requests, in plain data', () => {
     const one = backend('php')
     const nothing = { open: 0, idle: 0, busy: 0, waiting: 0 }
