@@ -68,7 +68,7 @@ function createBackend(server: ResolvedServer, { locations, logger }: ResolvedOp
 function escapingLog(logger: Logger): Logger {
   return {
     info: (message) => logger.info(escapeLog(message)),
-    warn: (message) => logger.warn(message),
+    warn: (message) => logger.warn(escapeLog(message)),
     error: (message) => logger.error(escapeLog(message)),
   }
 }

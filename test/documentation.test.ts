@@ -11,6 +11,7 @@ import { anchorOf, type CodeBlock, codeBlocks, headings, localLinks } from './su
 import { startPhpFpm } from './support/php-fpm.ts'
 import { type PrivateDirectory, privateDirectory } from './support/private-directory.ts'
 import { backend } from './support/require-backend.ts'
+import { startServe } from './support/serve-process.ts'
 import { runScript, startServing } from './support/serving-process.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
@@ -46,6 +47,7 @@ const TRIALS: Readonly<Record<string, Trial | 'ends'>> = {
     body: /^front page of \/any\/page at \/index\.php\n$/,
   },
   'README.md: Configuration files': FRONT_PAGE,
+  'README.md: PHP without a php-fpm to set up': FRONT_PAGE,
   'README.md: Other hosts': FRONT_PAGE,
   'README.md: Errors and logging': { path: '/', status: 503, body: /^Back in a minute$/ },
   'README.md: Errors and logging 2': 'ends',
@@ -58,6 +60,14 @@ const TRIALS: Readonly<Record<string, Trial | 'ends'>> = {
   },
   'docs/deployment.md: Behind a load balancer': FRONT_PAGE,
   'docs/deployment.md: Containers': FRONT_PAGE,
+  'docs/responder.md: FastCGI applications in Node': {
+    path: '/any?a=b',
+    body: /^GET \/any\?a=b\n$/,
+    before: "app.use(fastcgi({ server: '/run/greeter.sock', match: /^/, scriptFilename: '/greeter' }))",
+  },
+  'docs/responder.md: The response': 'ends',
+  'docs/vite.md: PHP inside vite dev': 'ends',
+  'README.md: In Vite': 'ends',
   'docs/errors.md: Errors': {
     path: '/',
     status: 502,
@@ -73,7 +83,8 @@ function programOf({ code }: CodeBlock, before = ''): string {
   if (/\bapp\b/.test(text) && !/const app\b/.test(text)) lines.unshift('const app = express()')
   if (/\bapp\b/.test(text) && !text.includes('.listen(') && !text.includes('request(app)'))
     lines.push('app.listen(8080)')
-  if (!text.includes("from 'express-fastcgi'")) lines.unshift("import { fastcgi, loadConfig } from 'express-fastcgi'")
+  if (!/from 'express-fastcgi(\/vite)?'/.test(text))
+    lines.unshift("import { fastcgi, loadConfig } from 'express-fastcgi'")
   if (!text.includes("from 'express'")) lines.unshift("import express from 'express'")
   return lines.join('\n')
 }
@@ -105,6 +116,7 @@ backend('php-fpm').describe('the code in the documents', () => {
   function here(text: string): string {
     return text
       .replaceAll(/\/run\/php\/php-fpm\.sock|127\.0\.0\.1:9000|php:9000/g, fpm.address)
+      .replaceAll('/run/greeter.sock', join(directory.path, 'greeter.sock'))
       .replaceAll('/var/www/html', join(directory.path, 'public'))
       .replaceAll('/etc/monkey', join(directory.path, 'monkey'))
   }
@@ -138,11 +150,16 @@ backend('php-fpm').describe('the code in the documents', () => {
   for (const command of commands) {
     it(`runs: ${command}`, async () => {
       const args = here(command).split(' ').slice(2)
+      if (args[0] === 'serve') {
+        const site = await startServe(args.slice(1), { cwd: directory.path })
+        assert.match((await ask(site.url)).text, /^front page of \/ at \/index\.php\n$/)
+        return await site.stop()
+      }
       await runScript(join(repository, 'dist/cli/main.js'), { cwd: directory.path, args })
     })
   }
 
-  it('has commands', () => assert.equal(commands.length, 2))
+  it('has commands', () => assert.equal(commands.length, 3))
 
   for (const [index, { place, code, language }] of blocks
     .filter(({ code }) => code.startsWith('[FASTCGI_'))

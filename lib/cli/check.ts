@@ -60,6 +60,7 @@ function formatKeys({ name: _name, ...keys }: Readonly<Record<string, unknown>>)
 
 function formatValue(key: string, value: unknown): string {
   if (value === undefined) return 'missing'
+  if (key === 'command' && Array.isArray(value)) return value.join(' ')
   if (key === 'hosts' && Array.isArray(value) && value.length === 0) return 'any'
   if (value === null) return 'none'
   if (typeof value === 'boolean') return value ? 'on' : 'off'

@@ -1,7 +1,7 @@
 import type { Ending } from './supervised-process.ts'
 
 /** Where a backend finds its listening socket. */
-export type SocketPlace =
+type SocketPlace =
   /** File descriptor 0 (FastCGI 1.0 section 2.2). */
   | 0
   /** File descriptor 3, of which php-fpm is told by FPM_SOCKETS. */

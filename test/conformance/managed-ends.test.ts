@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
@@ -71,11 +71,19 @@ for (const name of ['php-fpm', 'php-cgi'] as const) {
       const { child, url } = await startGateway(pathOf(name), folder, 'drain')
       assert.equal((await ask(`${url}/process.php`)).status, 200)
       const pids = startedBelow(folder)
-      const slow = ask(`${url}/sleep.php?ms=700`)
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      const [gate, marker] = [join(folder, 'gate'), join(folder, 'marker')]
+      const held = ask(`${url}/hold.php?gate=${gate}&marker=${marker}`)
+      await eventually('the script runs', () => existsSync(marker))
       const ended = once(child, 'exit')
       process.kill(-(child.pid ?? 0), 'SIGINT')
-      assert.equal((await slow).text, 'slept 700 ms\n')
+      await eventually('the gateway takes no new connection', () =>
+        ask(url).then(
+          () => false,
+          () => true,
+        ),
+      )
+      writeFileSync(gate, '')
+      assert.equal((await held).text, 'held\n')
       assert.deepEqual(await ended, [0, null])
       await nothingIsLeft(pids)
     })

@@ -7,7 +7,7 @@ import { processesOfGroup } from '../support/backend.ts'
 import { eventually } from '../support/eventually.ts'
 import { type Gateway, phpRoot, serve } from '../support/gateway.ts'
 import { ask, askJson } from '../support/http-client.ts'
-import { parentOf, signalProcess, startedAddress, startedProcesses, startLoad } from '../support/managed.ts'
+import { signalProcess, startedAddress, startedProcesses, startLoad, supervisorOf } from '../support/managed.ts'
 import { signalGroup } from '../support/private-directory.ts'
 import { backend, pathOf } from '../support/require-backend.ts'
 
@@ -90,13 +90,10 @@ for (const name of ['php-fpm', 'php-cgi'] as const) {
       })
 
       it('starts anew when its supervisor is killed, and leaves no orphan', async () => {
-        let pids: readonly number[] = []
-        await eventually('a process runs', () => {
-          pids = startedProcesses(gateway.log)
-          return pids.length > 0
-        })
+        const supervisor = await supervisorOf(gateway.log)
+        const pids = startedProcesses(gateway.log)
         const load = startLoad(gateway, '/sleep.php?ms=3', 4)
-        process.kill(parentOf(pids[0] ?? 0), 'SIGKILL')
+        process.kill(supervisor, 'SIGKILL')
         await load.round()
         const answers = await load.stop()
         assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200], gateway.log.join('\n'))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { processesOfGroup } from './backend.ts'
+import { eventually } from './eventually.ts'
 import type { Gateway } from './gateway.ts'
 import { type Answer, ask } from './http-client.ts'
 
@@ -23,6 +24,21 @@ export function parentOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   // proc(5): the parent is the second field after the name.
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+}
+
+/** The supervisor of what was started; a process that ends meanwhile is no mistake. */
+export async function supervisorOf(log: readonly string[]): Promise<number> {
+  let supervisor = 0
+  await eventually('a process of the backend runs', () => {
+    try {
+      const [pid] = startedProcesses(log)
+      if (pid !== undefined) supervisor = parentOf(pid)
+    } catch {
+      return false
+    }
+    return supervisor > 1
+  })
+  return supervisor
 }
 
 /** Signals a process; one that has ended is no mistake. */
