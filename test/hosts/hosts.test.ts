@@ -115,9 +115,9 @@ backend('php-fpm').describe('One handler under every host', () => {
       it('redirects its mount and its folders to the slash, query kept', async () => {
         const server = host.create(gateway(), { mount: '/sub' })
         const mount = await client(host, server).get('/sub?a=1').expect(301)
-        assert.equal(mount.headers['location'], '/sub/?a=1')
+        assert.equal(mount.headers.location, '/sub/?a=1')
         const folder = await client(host, server).get('/sub/folder?a=1').expect(301)
-        assert.equal(folder.headers['location'], '/sub/folder/?a=1')
+        assert.equal(folder.headers.location, '/sub/folder/?a=1')
         await client(host, server).get('/sub/folder/').expect(200)
       })
 
