@@ -151,9 +151,9 @@ backend('php-fpm').describe('the code in the documents', () => {
     it(`runs: ${command}`, async () => {
       const args = here(command).split(' ').slice(2)
       if (args[0] === 'serve') {
-        const site = await startServe(args.slice(1), { cwd: directory.path })
+        await using site = await startServe(args.slice(1), { cwd: directory.path })
         assert.match((await ask(site.url)).text, /^front page of \/ at \/index\.php\n$/)
-        return await site.stop()
+        return
       }
       await runScript(join(repository, 'dist/cli/main.js'), { cwd: directory.path, args })
     })

@@ -21,6 +21,7 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   connect: { '/': /behind Node/, '/style.css': /^:root \{/ },
   'plain-http': { '/': /behind Node/, '/style.css': /^:root \{/, '/nothing': /404 Not Found/ },
   'in-front-of-express': { '/index.php': /behind Node/, '/node': /^This is Express\n$/ },
+  responder: { '/greeter?name=Ada': /^Hello, Ada!\nYou sent 0 bytes with GET\.\n$/ },
   'graceful-shutdown': { '/': /behind Node/ },
 }
 

@@ -9,6 +9,8 @@ import { type PrivateDirectory, privateDirectory } from '../support/private-dire
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
+const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+
 interface PackedFile {
   readonly path: string
   readonly mode: number
@@ -63,6 +65,21 @@ describe('the package', () => {
     assert.equal(node(directory.path, ['--input-type=commonjs', '--eval', code]), 'function\n')
   })
 
+  it('is imported and required by its other faces too, without what they plug into', () => {
+    const imported = `import { createResponder } from 'express-fastcgi/responder'
+      import byDefault, { fastcgi } from 'express-fastcgi/vite'
+      const responder = createResponder((req, res) => res.end())
+      await responder.listen({ host: '127.0.0.1', port: 0 })
+      console.log(responder.address.split(':')[0], byDefault === fastcgi, fastcgi().name)
+      await responder.close()`
+    assert.equal(node(directory.path, ['--input-type=module', '--eval', imported]), '127.0.0.1 true express-fastcgi\n')
+    const required = `const { createResponder } = require('express-fastcgi/responder')
+      const { fastcgi } = require('express-fastcgi/vite')
+      console.log(typeof createResponder, typeof fastcgi)`
+    assert.equal(node(directory.path, ['--input-type=commonjs', '--eval', required]), 'function function\n')
+    assert.ok(!readdirSync(join(directory.path, 'node_modules')).includes('vite'))
+  })
+
   it('keeps its inside to itself', () => {
     assert.throws(
       () => node(directory.path, ['--input-type=module', '--eval', "import 'express-fastcgi/dist/errors.js'"]),
@@ -70,8 +87,20 @@ describe('the package', () => {
     )
   })
 
-  it('has types that fit Express 4 and 5, Connect and node:http', () => {
-    copyFileSync(join(repository, 'test/fixtures/consumer/consumer.ts'), join(directory.path, 'consumer.ts'))
+  it('has types for Vite that need no Vite', () => {
+    const compilerOptions = { module: 'nodenext', lib: ['es2023'], types: ['node'], strict: true, noEmit: true }
+    writeFileSync(
+      join(directory.path, 'alone.ts'),
+      "import { fastcgi } from 'express-fastcgi/vite'\nexport const name: 'express-fastcgi' = fastcgi().name\n",
+    )
+    writeFileSync(join(directory.path, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['alone.ts'] }))
+    assert.equal(node(directory.path, [tsc, '-p', '.']), '')
+  })
+
+  it('has types that fit Express 4 and 5, Connect, node:http and Vite', () => {
+    const files = ['consumer.ts', 'vite.config.ts']
+    for (const file of files) copyFileSync(join(repository, 'test/fixtures/consumer', file), join(directory.path, file))
+    symlinkSync(join(repository, 'node_modules/vite'), join(directory.path, 'node_modules/vite'))
     const compilerOptions = {
       module: 'nodenext',
       target: 'es2023',
@@ -82,8 +111,7 @@ describe('the package', () => {
       esModuleInterop: true,
       noEmit: true,
     }
-    writeFileSync(join(directory.path, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
-    const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+    writeFileSync(join(directory.path, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
     assert.equal(node(directory.path, [tsc, '-p', '.']), '')
   })
 

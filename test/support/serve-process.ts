@@ -9,7 +9,7 @@ import { type PrivateDirectory, privateDirectory } from './private-directory.ts'
 export const program: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 /** An `express-fastcgi serve` of its own. */
-export interface ServeProcess {
+export interface ServeProcess extends AsyncDisposable {
   readonly url: string
   readonly pid: number
   /** What it has written to stdout and stderr. */
@@ -69,6 +69,12 @@ function spawnServe(args: readonly string[], { environment, cwd, main = program 
   const output = collect(child)
   const ended = once(child, 'close').then(([code, signal]) => code ?? signal)
   const processes = (): readonly number[] => processesOf(directory)
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    await ended
+    await eventually('no process is left', () => processes().length === 0)
+    directory.remove()
+  }
   return {
     url: firstUrl(child, ended, output),
     pid,
@@ -77,12 +83,8 @@ function spawnServe(args: readonly string[], { environment, cwd, main = program 
     processes,
     kill: (signal) => process.kill(pid, signal),
     files: () => readdirSync(directory.path),
-    async stop() {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
-      await ended
-      await eventually('no process is left', () => processes().length === 0)
-      directory.remove()
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   }
 }
 

@@ -14,13 +14,14 @@ export interface ServingProcess {
 
 /** Where a script runs. */
 export interface ServingOptions {
+  readonly args?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
 
 /** Starts `node SCRIPT` with PORT=0 and waits for the URL that it prints; fails with its output if it ends before that. */
 export async function startServing(script: string, options: ServingOptions = {}): Promise<ServingProcess> {
-  const child = spawn(process.execPath, [script], {
+  const child = spawn(process.execPath, [script, ...(options.args ?? [])], {
     env: { ...process.env, PORT: '0', ...options.environment },
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
