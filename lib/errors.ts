@@ -90,6 +90,13 @@ export class FastCgiError extends Error {
   }
 }
 
+/** Anything that was thrown while a request was served, as the failure of that request; what nobody foresaw is a mistake of ours. */
+export function asFastCgiError(thrown: unknown): FastCgiError {
+  if (thrown instanceof FastCgiError) return thrown
+  const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+  return new FastCgiError('ERR_FCGI_INTERNAL', { detail, cause: thrown })
+}
+
 /** A mistake in the options given to `fastcgi()`: thrown at once, names the key, what was given and what is allowed. */
 export class OptionError extends Error {
   override readonly name: string = 'OptionError'

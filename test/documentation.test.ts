@@ -63,7 +63,8 @@ const TRIALS: Readonly<Record<string, Trial | 'ends'>> = {
   'docs/responder.md: FastCGI applications in Node': {
     path: '/any?a=b',
     body: /^GET \/any\?a=b\n$/,
-    before: "app.use(fastcgi({ server: '/run/greeter.sock', match: /^/, scriptFilename: '/greeter' }))",
+    before:
+      "app.use(fastcgi({ server: '/run/greeter.sock', match: /^/, scriptFilename: '/greeter' }))\napp.listen(8080)",
   },
   'docs/responder.md: The response': 'ends',
   'docs/vite.md: PHP inside vite dev': 'ends',

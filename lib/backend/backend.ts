@@ -9,6 +9,8 @@ export interface BackendOptions {
   readonly maxConnections: number
   readonly maxRequests: number
   readonly idleTimeout: number
+  /** Its processes are started again when they die. Default false; a managed one always is. */
+  readonly restarts?: boolean
 }
 
 /** A backend that is started by us, with its first request. */
@@ -43,6 +45,8 @@ const LATENCY_WINDOW = 256
 export class Backend {
   readonly name: string
   readonly pool: ConnectionPool
+  /** Its processes come and go: one that dies says little of the next. */
+  readonly restarts: boolean
   readonly #managed: ManagedBackend | null
   /** Null: that of the managed backend. */
   readonly #address: Address | null
@@ -54,6 +58,7 @@ export class Backend {
   constructor(options: BackendOptions, managed: ManagedBackend | null = null) {
     this.name = options.name
     this.#managed = managed
+    this.restarts = managed !== null || options.restarts === true
     this.#address = options.address === null ? null : parseAddress(options.address)
     const addressNow = (): Address => this.#address ?? parseAddress(managed?.address ?? '')
     this.pool = new ConnectionPool({
@@ -63,11 +68,6 @@ export class Backend {
         return addressNow()
       },
     })
-  }
-
-  /** We start it, and start it again. */
-  get managed(): boolean {
-    return this.#managed !== null
   }
 
   /** False: {@link start} must be awaited before a connection is checked out. */

@@ -140,7 +140,7 @@ export class Exchange implements AnswerReceiver {
       backend.noteAnswer(performance.now() - began)
       return null
     }
-    return { error, begun, answered, kept, restarted: backend.managed }
+    return { error, begun, answered, kept, restarted: backend.restarts }
   }
 
   /** Null: it runs. An error where another server may do; thrown where there is none, as a second attempt would not help. */

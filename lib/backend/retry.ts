@@ -9,7 +9,7 @@ export interface AttemptProgress {
   readonly answered: boolean
   /** The connection had served a request before. */
   readonly kept: boolean
-  /** The backend is one that we start again whenever it ends: its processes come and go. */
+  /** The backend's processes are started again whenever they end. */
   readonly restarted: boolean
 }
 

@@ -19,6 +19,8 @@ export interface BackendFacts {
   readonly description: string
   /** Of the only server; null: the configuration file has them. */
   readonly address: string | null
+  /** The processes of the only server were started here, and are started again. */
+  readonly restarts: boolean
   /** Of servers in the configuration file that were started for all workers, by name. */
   readonly addresses: Readonly<Record<string, string>>
 }
@@ -40,6 +42,7 @@ export async function openBackend(command: ServeCommand, log: Logger): Promise<S
       label: server,
       description: `the FastCGI server at ${server}`,
       address: server,
+      restarts: false,
       addresses: {},
       stop: () => Promise.resolve(),
     }
@@ -54,6 +57,7 @@ export async function openBackend(command: ServeCommand, log: Logger): Promise<S
     label: php.name,
     description: php.program === null ? `the ${php.name}${reason}` : `${php.name} (${php.program})`,
     address: php.address,
+    restarts: true,
     addresses: {},
     stop: () => php.stop(),
   }
@@ -78,7 +82,7 @@ async function openConfigured(
     throw error
   }
   const addresses = Object.fromEntries(started.map(({ name, address }) => [name, address]))
-  return { label: null, description: `the servers of ${config}`, address: null, addresses, stop }
+  return { label: null, description: `the servers of ${config}`, address: null, restarts: false, addresses, stop }
 }
 
 /** The middleware in front of a backend. @throws OptionError, ConfigError */
@@ -86,7 +90,9 @@ export function createHandler(command: ServeCommand, backend: BackendFacts, logg
   const { config, frontController } = command
   const given: FastCgiOptions = { ...(frontController !== null && { frontController }), logger }
   const defaults: FastCgiOptions = { static: true, index: INDEXES, root: rootOf(command) }
-  if (backend.address !== null) return fastcgi({ ...defaults, ...given, server: backend.address })
+  if (backend.address !== null) {
+    return fastcgi({ ...defaults, ...given, server: { address: backend.address, restarts: backend.restarts } })
+  }
   const { options, warnings } = readConfig(config ?? '')
   // Said once, not by every worker.
   if (cluster.isPrimary) for (const warning of warnings) logger.warn(warning)
@@ -99,7 +105,7 @@ function startedServers({ servers }: FastCgiOptions, { addresses }: BackendFacts
   return {
     servers: servers.map(({ command, processes, ...server }) => {
       const address = addresses[server.name]
-      if (address !== undefined) return { ...server, address }
+      if (address !== undefined) return { ...server, address, restarts: true }
       return { ...server, ...(command !== undefined && { command }), ...(processes !== undefined && { processes }) }
     }),
   }

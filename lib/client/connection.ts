@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { type CloseReason, channels } from '../diagnostics.ts'
-import { FastCgiError } from '../errors.ts'
+import { asFastCgiError, FastCgiError } from '../errors.ts'
 import { FCGI_END_REQUEST, FCGI_STDERR, FCGI_STDOUT } from '../protocol/constants.ts'
 import { RecordDecoder, type RecordHandler } from '../protocol/decoder.ts'
 import { encodeAbortRequest } from '../protocol/encoder.ts'
@@ -242,10 +242,4 @@ export class Connection implements RecordHandler {
 function unexpectedRecord(type: number, requestId: number): FastCgiError {
   const detail = `A record of type ${type} for request ${requestId} has no place in an answer`
   return new FastCgiError('ERR_FCGI_PROTOCOL', { detail })
-}
-
-/** What the receiver throws is its own FastCgiError; anything else is a mistake of ours. */
-function asFastCgiError(error: unknown): FastCgiError {
-  if (error instanceof FastCgiError) return error
-  return new FastCgiError('ERR_FCGI_INTERNAL', { detail: String(error), cause: error })
 }

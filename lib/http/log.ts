@@ -1,4 +1,4 @@
-import { FastCgiError } from '../errors.ts'
+import type { FastCgiError } from '../errors.ts'
 
 /** Console-like or pino-like: each method takes one string. */
 export interface Log {
@@ -41,11 +41,4 @@ export function logFailure(log: Log | null, request: LoggedRequest, error: FastC
   const line = `${describeRequest(request)}: ${error.status} ${error.code}: ${error.detail}`
   if (error.status >= 500) log.error(line)
   else log.warn(line)
-}
-
-/** Anything that was thrown while a request was served, as the failure of that request. */
-export function asFastCgiError(error: unknown): FastCgiError {
-  if (error instanceof FastCgiError) return error
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return new FastCgiError('ERR_FCGI_INTERNAL', { detail, cause: error })
 }

@@ -87,6 +87,12 @@ export const serverKeys: Keys<ResolvedServer> = {
     '30s',
     'A kept connection that is idle for so long is closed.',
   ),
+  restarts: key(
+    'Restarts',
+    flag,
+    'Off',
+    'Its processes are started again when they die, as with Command: a GET that loses its process before the first byte is repeated.',
+  ),
 }
 
 /** `[FASTCGI_LOCATION]`, an item of `locations`; in `[FASTCGI]` or at the top level: the default of every location. */

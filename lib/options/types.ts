@@ -42,6 +42,11 @@ export interface ServerOptions {
   maxRequests?: number
   /** How long a kept connection may be idle. Default 30 s. */
   idleTimeout?: Duration
+  /**
+   * Somebody starts its processes again when they die (we do so with `command`): a GET whose process dies before the first byte of
+   * its answer is sent again. Default false.
+   */
+  restarts?: boolean
 }
 
 /** What a location does; given at the top level of {@link FastCgiOptions} it is the default of every location. */
@@ -137,6 +142,7 @@ export interface ResolvedServer {
   readonly maxConnections: number
   readonly maxRequests: number
   readonly idleTimeout: number
+  readonly restarts: boolean
 }
 
 /** A location, complete. Durations in milliseconds (0: none), sizes in bytes. */

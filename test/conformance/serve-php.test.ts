@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { Browser } from '../support/browser.ts'
 import { type DocumentTree, documentTree } from '../support/document-tree.ts'
 import { eventually } from '../support/eventually.ts'
+import { phpRoot } from '../support/gateway.ts'
 import { ask, open, read } from '../support/http-client.ts'
+import { signalProcess, startLoad } from '../support/managed.ts'
 import { backend, pathOf } from '../support/require-backend.ts'
 import { type ServeProcess, startServe } from '../support/serve-process.ts'
 
@@ -233,3 +235,18 @@ backend('php-fpm').describe('serve on the way out', () => {
     assert.deepEqual(served.files(), [])
   })
 })
+
+for (const name of ['php-fpm', 'php-cgi'] as const) {
+  backend(name).describe(`serve with ${name} whose processes are killed`, () => {
+    it('loses no GET under load', async () => {
+      await using served = await startServe([phpRoot, '--php', pathOf(name)])
+      const load = startLoad(served, '/sleep.php?ms=3', 8)
+      for (let kill = 0; kill < 5; kill += 1) {
+        signalProcess(Number((await ask(`${served.url}/process.php`)).text), 'SIGKILL')
+        await load.round()
+      }
+      const answers = await load.stop()
+      assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200], served.output())
+    })
+  })
+}

@@ -59,7 +59,7 @@ export interface Load {
 }
 
 /** Asks for a path with so many clients at once. */
-export function startLoad(gateway: Gateway, path: string, clients: number): Load {
+export function startLoad(gateway: Pick<Gateway, 'url'>, path: string, clients: number): Load {
   const answers: Answer[] = []
   const counts = Array.from({ length: clients }, () => 0)
   const watchers = new Set<() => void>()

@@ -11,6 +11,7 @@ import type { ClientResponse } from './client-response.ts'
 import { isOver } from './client-response.ts'
 import type { FieldRules } from './hop-by-hop.ts'
 import { endToEndFields } from './hop-by-hop.ts'
+import { interceptedError } from './intercepted.ts'
 import { sendHints, writeHead } from './response-head.ts'
 import { ResponseSlices } from './response-slices.ts'
 
@@ -152,12 +153,7 @@ export class ResponseWriter {
     this.#perhapsChunked = answer.hasContent && claimsChunked(head)
     if (redirected) this.#localRedirect = fieldValue(head.fields, 'location') ?? null
     this.#take(answer, rest)
-    if (!intercepted) return
-    throw new FastCgiError('ERR_FCGI_INTERCEPTED', {
-      status: head.status,
-      headers: headersOfStatus(head),
-      detail: `The script answered ${head.status}, and interceptErrors is on`,
-    })
+    if (intercepted) throw interceptedError(head)
   }
 
   #take({ meter, hasContent }: Answer, content: Buffer): void {
@@ -244,16 +240,4 @@ function wholeLength({ head, meter, hasContent }: Answer, length: number): numbe
 
 function claimsChunked(head: ResponseHead): boolean {
   return head.fields.some((field) => field.key === 'transfer-encoding' && /\bchunked\b/i.test(field.value))
-}
-
-/** What the host's page of the script's status cannot do without (RFC 9110 sections 10.2.1, 10.2.3 and 11.6.1). */
-const STATUS_FIELDS: readonly string[] = ['www-authenticate', 'allow', 'retry-after']
-
-function headersOfStatus(head: ResponseHead): Record<string, string> {
-  const headers: Record<string, string> = {}
-  for (const { key, name, value } of head.fields) {
-    if (!STATUS_FIELDS.includes(key)) continue
-    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
-  }
-  return headers
 }

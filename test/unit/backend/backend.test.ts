@@ -25,10 +25,10 @@ describe('Backend', () => {
     }
     const options = { name: 'a', address: null, maxConnections: 1, maxRequests: 1, idleTimeout: 1000 }
     const one = new Backend(options, managed)
-    assert.deepEqual([one.running, one.managed, one.status.address], [false, true, null])
+    assert.deepEqual([one.running, one.restarts, one.status.address], [false, true, null])
     await one.start(new AbortController().signal)
-    assert.deepEqual([one.running, one.managed, one.status.address], [true, true, '127.0.0.1:9'])
-    assert.deepEqual([backend('b').running, backend('b').managed], [true, false])
+    assert.deepEqual([one.running, one.restarts, one.status.address], [true, true, '127.0.0.1:9'])
+    assert.deepEqual([backend('b').running, backend('b').restarts], [true, false])
   })
 
   it('waits for a start no longer than who asks for it', async () => {

@@ -39,6 +39,7 @@ describe('resolveOptions', () => {
         maxConnections: 64,
         maxRequests: Number.POSITIVE_INFINITY,
         idleTimeout: 30_000,
+        restarts: false,
       },
     ])
     assert.deepEqual(locations, [
