@@ -35,9 +35,6 @@ const LONGEST_PATH = 300
 /** A line of the middleware's log that comes from FCGI_STDERR. */
 const STDERR_LINE = /^(?<request>\S+ \S+) \(.*?\): stderr: (?<text>.*)$/s
 
-/** php-fpm writes what a script logs to its own output as well as to the request's FCGI_STDERR. */
-const REPEATED = /^php-fpm: PHP message: /
-
 /** How PHP calls what ends a script. */
 const FATAL = /\b(?:Fatal|Parse|Recoverable) error\b/i
 
@@ -54,9 +51,6 @@ export class SiteLog implements Logger {
   /** STDERR of the requests under way, by method and target. */
   readonly #lines = new Map<string, string[]>()
 
-  /** The lines of this moment go on with a repetition. */
-  #repeating = false
-
   constructor(out: LogOutput, err: LogOutput) {
     this.#out = out
     this.#err = err
@@ -67,7 +61,6 @@ export class SiteLog implements Logger {
   }
 
   warn(message: string): void {
-    if (this.#isRepetition(message)) return
     this.#err.write(`${paint(this.#err, 'yellow', message)}\n`)
   }
 
@@ -84,17 +77,6 @@ export class SiteLog implements Logger {
     const lines = this.#lines.get(request)
     if (lines !== undefined && lines.length < MOST_LINES) lines.push(line)
     this.#err.write(`${request} ${paint(this.#err, FATAL.test(line) ? 'red' : 'yellow', line)}\n`)
-  }
-
-  #isRepetition(message: string): boolean {
-    if (REPEATED.test(message)) {
-      this.#repeating = true
-      // The lines of one message come together.
-      setImmediate(() => {
-        this.#repeating = false
-      })
-    }
-    return this.#repeating && message.startsWith('php-fpm: ')
   }
 
   /** From now on what this request's script writes to STDERR is kept. */

@@ -4,6 +4,7 @@ import { parseAddress } from '../client/address.ts'
 import { FastCgiError } from '../errors.ts'
 import { killOrphans } from './ledger.ts'
 import { accepts, freePort, listenForOthers } from './listening-socket.ts'
+import { RepeatedMessages } from './php-messages.ts'
 import { createDirectory, privatePath, reapDirectories, removeDirectory } from './private-directory.ts'
 import { type CheckedCommand, checkCommand, createRecipe, type Transport } from './recipe.ts'
 import { type Supervision, Supervisor } from './supervisor.ts'
@@ -67,6 +68,7 @@ export class ManagedServer {
   #failedAt = 0
   #stopped: Promise<void> | null = null
   #lastLines: string[] = []
+  readonly #repeated: RepeatedMessages = new RepeatedMessages()
   #earlyDeaths = 0
   #answered = false
 
@@ -164,6 +166,7 @@ export class ManagedServer {
   }
 
   #noteLine(text: string): void {
+    if (this.#command.kind === 'php-fpm' && this.#repeated.includes(text)) return
     this.#lastLines = [...this.#lastLines, text].slice(-LAST_LINES)
     this.#options.log?.warn(`${this.#options.name}: ${text}`)
   }

@@ -77,18 +77,6 @@ describe('the log of serve', () => {
     assert.deepEqual(log.stderrOf(req), [])
   })
 
-  it('leaves out what php-fpm repeats on its own output, and nothing else', async () => {
-    const err = new Output()
-    const log = new SiteLog(new Output(), err)
-    log.warn('php-fpm: WARNING: something of its own')
-    log.warn('php-fpm: PHP message: PHP Fatal error:  no')
-    log.warn('php-fpm: Stack trace:')
-    log.warn('worker 3 ended')
-    await new Promise(setImmediate)
-    log.warn('php-fpm: to php://stderr')
-    assert.equal(err.text, 'php-fpm: WARNING: something of its own\nworker 3 ended\nphp-fpm: to php://stderr\n')
-  })
-
   it('passes other news on', () => {
     const out = new Output()
     const err = new Output()
