@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { linkSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { after, before, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { ResponderRequest } from '../../lib/responder/request.ts'
-import { createResponder, type Responder } from '../../lib/responder/responder.ts'
-import type { ResponderResponse } from '../../lib/responder/response.ts'
+import {
+  createResponder,
+  type Responder,
+  type ResponderRequest,
+  type ResponderResponse,
+} from '../../lib/responder/index.ts'
 import type { Backend } from '../support/backend.ts'
 import { startNginx } from '../support/nginx.ts'
 import { privateDirectory } from '../support/private-directory.ts'
@@ -164,25 +168,33 @@ backend('nginx').describe('the responder behind nginx', () => {
 
 /** Started with the listening socket as its descriptor 0, as FastCGI 1.0 section 2.2 has it. */
 const APPLICATION = `
-import { createResponder } from ${JSON.stringify(fileURLToPath(new URL('../../lib/responder/responder.ts', import.meta.url)))}
-const responder = createResponder((req, res) => res.writeHead(200).end('from descriptor 0'))
+import { createResponder } from ${JSON.stringify(fileURLToPath(new URL('../../lib/responder/index.ts', import.meta.url)))}
+const responder = createResponder((req, res) => res.end('from descriptor 0'))
 await responder.listen({ fd: 0 })
 `
 
-it('serves on a socket that it is given as descriptor 0', async () => {
-  const listening = createServer()
-  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
-  const { port } = listening.address() as AddressInfo
-  const { fd } = (listening as unknown as { readonly _handle: { readonly fd: number } })._handle
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', APPLICATION], {
-    stdio: [fd, 'inherit', 'inherit'],
+for (const over of ['TCP', 'a unix socket'] as const) {
+  it(`serves on a socket that it is given as descriptor 0, over ${over}`, async () => {
+    const directory = privateDirectory('fd0')
+    const listening = createServer()
+    const where = over === 'TCP' ? { port: 0, host: '127.0.0.1' } : { path: join(directory.path, 's') }
+    await new Promise<void>((resolve) => listening.listen(where, resolve))
+    const bound = listening.address() as AddressInfo | string
+    const address = typeof bound === 'string' ? `${bound}2` : `127.0.0.1:${bound.port}`
+    // Closing takes the name of a unix socket away, so it gets another.
+    if (typeof bound === 'string') linkSync(bound, address)
+    const { fd } = (listening as unknown as { readonly _handle: { readonly fd: number } })._handle
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', APPLICATION], {
+      stdio: [fd, 'inherit', 'inherit'],
+    })
+    // From here on the child alone accepts; who connects before it does waits in the backlog.
+    listening.close()
+    try {
+      const { stdout } = await rawFastCgi({ address, params: {} })
+      assert.match(String(stdout), /from descriptor 0$/)
+    } finally {
+      child.kill()
+      directory.remove()
+    }
   })
-  // From here on the child alone accepts; who connects before it does waits in the backlog.
-  listening.close()
-  try {
-    const { stdout } = await rawFastCgi({ address: `127.0.0.1:${port}`, params: {} })
-    assert.match(String(stdout), /from descriptor 0$/)
-  } finally {
-    child.kill()
-  }
-})
+}
