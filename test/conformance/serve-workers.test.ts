@@ -10,7 +10,14 @@ import { type ServeProcess, startServe } from '../support/serve-process.ts'
 
 const site = fileURLToPath(new URL('../../examples/site', import.meta.url))
 
-const commandLine = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+/** Of a process that may end while we look. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
 
 /** Node processes that serve, without the first of them. */
 function workersOf(served: ServeProcess): readonly number[] {
