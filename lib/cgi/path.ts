@@ -82,8 +82,8 @@ export function decodePath(raw: string): DecodedPath {
   const decoded = percentDecode(/[^\0-\xff]/.test(raw) ? utf8Bytes(raw) : raw)
   if (/[^\x20-\x7e\x80-\xff]/.test(decoded)) refuse(`The path has a control character: ${quoted(decoded)}`)
   const hasBackslash = decoded.includes('\\')
-  // Where a backslash separates names (Windows), the climb is refused as well.
-  if (hasBackslash) foldPath(decoded.replaceAll('\\', '/'))
   const path = foldPath(decoded)
+  // Where a backslash separates names (Windows), the climb is refused as well, whichever is folded first.
+  if (hasBackslash) for (const reading of [decoded, path]) foldPath(reading.replaceAll('\\', '/'))
   return { path, decoded, text: unicodeText(path), unsafe: hasBackslash || /%2f/i.test(raw) }
 }

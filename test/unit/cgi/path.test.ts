@@ -62,6 +62,7 @@ for (const raw of [
   '/..%5cb',
   '/a%5c..%5c..%5cb',
   '/.%2e',
+  '/!\\&/..//..\\',
 ]) {
   test(`refuses ${raw}, which climbs above the root`, () => assert.throws(() => decodePath(raw), badTarget))
 }
