@@ -7,7 +7,6 @@ const ERROR_TABLE = {
   ERR_FCGI_DUPLICATE_HEADER: { status: 400, message: 'A header that must be single was sent twice' },
   ERR_FCGI_BODY_LENGTH: { status: 400, message: 'The request body is not as long as its Content-Length' },
   ERR_FCGI_SCRIPT_HIDDEN: { status: 404, message: 'Not found' },
-  ERR_FCGI_NOT_FOUND: { status: 404, message: 'Not found' },
   ERR_FCGI_LENGTH_REQUIRED: { status: 411, message: 'The request needs a Content-Length' },
   ERR_FCGI_BODY_LIMIT: { status: 413, message: 'The request body is too large' },
   ERR_FCGI_EXPECTATION: { status: 417, message: 'The expectation cannot be met' },
