@@ -1,6 +1,7 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { FastCgiError } from '../errors.ts'
+import { joinQueue } from './queued-answers.ts'
 
 /** Notices that a client has left before its answer was complete. Must be stopped. */
 export class ClientWatch {
@@ -8,11 +9,13 @@ export class ClientWatch {
   #abortController: AbortController | null = null
   #listener: ((error: FastCgiError) => void) | null = null
   #error: FastCgiError | null = null
+  #leaveQueue: (() => void) | null = null
 
-  constructor(res: ServerResponse | Http2ServerResponse) {
+  constructor(req: IncomingMessage, res: ServerResponse | Http2ServerResponse) {
     this.#res = res
     res.on('close', this.#onClose)
-    if (res.destroyed) this.#onClose()
+    if (hasLeft(req, res)) this.#onClose()
+    else if (!('stream' in res) && res.socket === null) this.#leaveQueue = joinQueue(req.socket, this.#onClose)
   }
 
   /** Aborts with ERR_FCGI_CLIENT_GONE; made only where something waits on it. */
@@ -34,13 +37,24 @@ export class ClientWatch {
 
   stop(): void {
     this.#listener = null
+    this.#leaveQueue?.()
     this.#res.removeListener('close', this.#onClose)
   }
 
   readonly #onClose = (): void => {
-    if (this.#res.writableFinished || this.#error !== null) return
+    if (isWhole(this.#res) || this.#error !== null) return
     this.#error = new FastCgiError('ERR_FCGI_CLIENT_GONE')
     this.#abortController?.abort(this.#error)
     this.#listener?.(this.#error)
   }
+}
+
+function hasLeft(req: IncomingMessage, res: ServerResponse | Http2ServerResponse): boolean {
+  if ('stream' in res) return res.stream === undefined || res.stream.destroyed || res.stream.closed
+  return res.destroyed || (res.socket === null && req.socket.destroyed)
+}
+
+/** Whether the answer was ended and is out; Node calls that of an HTTP/2 stream finished also where the client has reset it. */
+function isWhole(res: ServerResponse | Http2ServerResponse): boolean {
+  return res.writableEnded && res.writableFinished
 }

@@ -3,6 +3,7 @@ import type { FastCgiError } from '../errors.ts'
 import { awaitsContinue } from './body/body-framing.ts'
 import { releaseBody } from './body/body-release.ts'
 import { endLingering } from './body/lingering-end.ts'
+import { breakOff } from './break-off.ts'
 
 /** Express's and Connect's way on: the next handler, or the error handlers. */
 export type Next = (error?: unknown) => void
@@ -15,22 +16,13 @@ export function sendFailure(
   error: FastCgiError,
   { req, res, next }: { readonly req: IncomingMessage; readonly res: ServerResponse; readonly next: Next | undefined },
 ): void {
-  if (res.headersSent) return breakOff(req, res)
+  // Where the host has answered by itself, its answer is not ours to break off.
   if (error.code === 'ERR_FCGI_CLIENT_GONE') return
+  if (res.headersSent) return breakOff(req, res)
   // finalhandler answers after the last byte of the body, and this client sends none before it is asked to.
   if (next !== undefined && !awaitsContinue(res)) return next(error)
   releaseBody(req, res)
   sendPlainPage(res, error.status, error.headers)
-}
-
-/**
- * Ends an answer that is not whole so that the client can tell. HTTP/1.0 has no chunks: there a connection that just closes is the
- * end of the answer, and only one that is reset is not.
- */
-function breakOff({ httpVersion, socket }: IncomingMessage, res: ServerResponse): void {
-  const isPlainTcp = socket.remoteAddress !== undefined && !('encrypted' in socket)
-  if (httpVersion === '1.0' && isPlainTcp) socket.resetAndDestroy()
-  else res.destroy()
 }
 
 /** A page of nothing but the status. */

@@ -14,7 +14,7 @@ import { type Log, logFailure } from './log.ts'
 import { operatorParams } from './operator-params.ts'
 import { requestFacts } from './request/request-facts.ts'
 import type { Resolution } from './resolution/resolution.ts'
-import { serveStatic } from './resolution/static-file.ts'
+import { type StaticFile, serveStatic } from './resolution/static-file.ts'
 import { RequestTrace } from './trace.ts'
 
 /** What is served by a script. */
@@ -71,7 +71,7 @@ async function serveFacts(gateway: Gateway, hosted: Hosted, facts: RequestFacts)
         sendRedirect(hosted.res, resolution.to)
         return true
       case 'static':
-        return serveStatic(hosted.req, hosted.res, resolution)
+        return sendStatic(hosted, resolution)
       case 'script': {
         const redirect = await runScript(gateway, hosted, { facts: current, resolution, hasBody: redirects === 0 })
         if (redirect === null) return true
@@ -81,6 +81,17 @@ async function serveFacts(gateway: Gateway, hosted: Hosted, facts: RequestFacts)
   }
   const detail = `More than ${MOST_LOCAL_REDIRECTS} local redirects, the last to ${current.target}`
   throw new FastCgiError('ERR_FCGI_BAD_RESPONSE', { detail })
+}
+
+/** False: there is no such file. */
+async function sendStatic({ req, res }: Hosted, file: StaticFile): Promise<boolean> {
+  const client = new ClientWatch(req, res)
+  try {
+    client.check()
+    return await serveStatic({ req, res, client }, file)
+  } finally {
+    client.stop()
+  }
 }
 
 /** A request that a script is to answer. */
@@ -98,7 +109,7 @@ async function runScript(
   { facts, resolution, hasBody }: Running,
 ): Promise<string | null> {
   const { location, script } = resolution
-  const watch = new ClientWatch(res)
+  const watch = new ClientWatch(req, res)
   const trace = new RequestTrace({ facts, location: location.name, script: script.scriptFilename })
   let body: RequestBody | null = null
   let answer: Answer | null = null

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, test } from 'node:test'
+import { ClientWatch } from '../../lib/http/client-watch.ts'
 import { requestFacts } from '../../lib/http/request/request-facts.ts'
 import { Resolver } from '../../lib/http/resolution/resolution.ts'
 import { serveStatic } from '../../lib/http/resolution/static-file.ts'
@@ -37,7 +38,10 @@ before(async () => {
     const serve = async (): Promise<void> => {
       const resolution = await resolver.resolve(requestFacts(req, null))
       if (resolution.kind !== 'static') return void res.end(resolution.kind)
-      const served = await serveStatic(req, res, { ...resolution, location: { ...location, root: tree.root } })
+      const served = await serveStatic(
+        { req, res, client: new ClientWatch(req, res) },
+        { ...resolution, location: { ...location, root: tree.root } },
+      )
       if (!served) res.end('absent')
     }
     serve().catch((error: { code: string; status: number }) => res.writeHead(error.status).end(error.code))

@@ -69,7 +69,8 @@ export class Answer implements AnswerSink, AnswerSource {
 
   flush(): void {
     this.#writer.flush()
-    this.#tellHead()
+    if (this.#writer.isUnwanted) this.#exchange?.cancel(new FastCgiError('ERR_FCGI_CLIENT_GONE'))
+    else this.#tellHead()
   }
 
   end({ appStatus }: EndRequestBody): void {

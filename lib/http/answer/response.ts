@@ -1,16 +1,12 @@
 import { isChunkCoded } from '../../cgi/chunked-coding.ts'
 import { ContentMeter } from '../../cgi/content-meter.ts'
 import { badHead } from '../../cgi/response-fields.ts'
-import type { ResponseHead } from '../../cgi/response-head.ts'
-import { ResponseHeadParser } from '../../cgi/response-head.ts'
+import { type ResponseHead, ResponseHeadParser } from '../../cgi/response-head.ts'
 import { contentLength, fieldValue, hintedLinks, mayHaveContent, responseKind } from '../../cgi/response-kind.ts'
 import { FastCgiError } from '../../errors.ts'
-import type { AnswerSource } from './back-pressure.ts'
-import { BackPressure } from './back-pressure.ts'
-import type { ClientResponse } from './client-response.ts'
-import { isOver } from './client-response.ts'
-import type { FieldRules } from './hop-by-hop.ts'
-import { endToEndFields } from './hop-by-hop.ts'
+import { type AnswerSource, BackPressure } from './back-pressure.ts'
+import { type ClientResponse, isOver } from './client-response.ts'
+import { endToEndFields, type FieldRules } from './hop-by-hop.ts'
 import { interceptedError } from './intercepted.ts'
 import { sendHints, writeHead } from './response-head.ts'
 import { ResponseSlices } from './response-slices.ts'
@@ -64,6 +60,7 @@ export class ResponseWriter {
   #perhapsChunked = false
   #begun = false
   #localRedirect: string | null = null
+  #unwanted = false
   #pressure: BackPressure | null = null
 
   constructor(options: ResponseWriterOptions) {
@@ -80,6 +77,11 @@ export class ResponseWriter {
     if (this.#state !== 'ended' || this.#answer === null) return false
     const { hasContent, meter } = this.#answer
     return !hasContent || !(meter.isShort || meter.isLong)
+  }
+
+  /** Somebody else has answered, or the client is gone: what still comes reaches nobody. */
+  get isUnwanted(): boolean {
+    return this.#unwanted
   }
 
   /** The path and query of a local redirect, if the rules have them served by another request: then nothing is written. */
@@ -192,6 +194,7 @@ export class ResponseWriter {
   #send(): void {
     const { res } = this.#options
     if (isOver(res)) {
+      this.#unwanted = true
       this.discard()
       return
     }
@@ -220,6 +223,7 @@ export class ResponseWriter {
     const { res, rules, warn } = this.#options
     if (isOver(res) || res.headersSent) {
       if (res.headersSent) warn('the answer was dropped: another middleware has answered the request already')
+      this.#unwanted = true
       this.discard()
       return false
     }

@@ -6,6 +6,7 @@ import { unicodeText, utf8Bytes } from '../../cgi/path.ts'
 import { quoted } from '../../cgi/quotation.ts'
 import { escapePattern, sourcePattern, sourceText } from '../../cgi/script-source.ts'
 import { FastCgiError } from '../../errors.ts'
+import { breakOff } from '../break-off.ts'
 
 /** What serving a file needs of its location. */
 export interface StaticLocation {
@@ -22,21 +23,33 @@ export interface StaticFile {
   readonly path: string
 }
 
+/** Who asks for a file. */
+export interface StaticExchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly client: {
+    /** Throws when the client has left. */
+    check(): void
+    onLeave(listener: () => void): void
+  }
+}
+
 /**
  * Serves a regular file under a root: ranges, ETag, 304, all as express.static does. False where there is no such file.
  * @throws FastCgiError ERR_FCGI_SCRIPT_HIDDEN for a dotfile, a script's source and what looks like it;
  * ERR_FCGI_LOCAL_FILE when the disk fails
  */
-export async function serveStatic(req: IncomingMessage, res: ServerResponse, file: StaticFile): Promise<boolean> {
+export async function serveStatic(exchange: StaticExchange, file: StaticFile): Promise<boolean> {
   const { location, path } = file
   refuseHidden(path, location.scriptExtensions)
   const root = utf8Bytes(location.root ?? '')
-  if (location.symlinks === 'follow') return sendFile(req, res, { root, path })
+  if (location.symlinks === 'follow') return sendFile(exchange, { root, path })
   const real = await realFile(root, path)
   if (real === null) return false
   // A link's own name may be harmless while it points to a script.
   refuseHidden(real.path, location.scriptExtensions)
-  return sendFile(req, res, real)
+  exchange.client.check()
+  return sendFile(exchange, real)
 }
 
 /** Endings of a script's source that editors, packagers and PHP itself leave beside it. */
@@ -77,8 +90,7 @@ function encode(path: string): string {
 }
 
 function sendFile(
-  req: IncomingMessage,
-  res: ServerResponse,
+  { req, res, client }: StaticExchange,
   { root, path }: { readonly root: string; readonly path: string },
 ): Promise<boolean> {
   const stream = send(req, encode(path), { root: unicodeText(root), index: false, dotfiles: 'ignore' })
@@ -89,9 +101,11 @@ function sendFile(
       resolve(false)
     }
     res.once('close', served)
+    // An answer that waits behind another one on its connection hears of no `close`.
+    client.onLeave(served)
     stream.on('directory', absent)
     stream.on('error', (error: SendError) => {
-      if (res.headersSent) res.destroy()
+      if (res.headersSent) breakOff(req, res)
       else if (error.status === 412 || error.status === 416) sendRefusal(res, error)
       else if (error.status < 500) absent()
       else reject(localFileError(path, error))

@@ -10,6 +10,7 @@ import {
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
+import { ClientWatch } from '../../../../lib/http/client-watch.ts'
 import { type StaticLocation, serveStatic } from '../../../../lib/http/resolution/static-file.ts'
 import { documentTree } from '../../../support/document-tree.ts'
 import { listen } from '../../../support/listen.ts'
@@ -33,7 +34,7 @@ async function get(
   init: RequestOptions = {},
 ): Promise<{ status: number; body: string; headers: IncomingHttpHeaders }> {
   const server = createServer((req, res) => {
-    serveStatic(req, res, { location: { ...location, ...given }, path }).then(
+    serveStatic({ req, res, client: new ClientWatch(req, res) }, { location: { ...location, ...given }, path }).then(
       (served) => {
         if (!served) res.writeHead(599).end('absent')
       },
@@ -171,7 +172,9 @@ test('serves over HTTP/2 too, and says so when all is sent', async () => {
   })
   const server = createHttp2Server((req, res) => {
     const [req1, res1] = [req, res] as unknown as [IncomingMessage, ServerResponse]
-    serveStatic(req1, res1, { location, path: '/style.css' }).then(settle)
+    serveStatic({ req: req1, res: res1, client: new ClientWatch(req1, res1) }, { location, path: '/style.css' }).then(
+      settle,
+    )
   })
   await using listening = await listen(server)
   const session = connectHttp2(`http://127.0.0.1:${listening.port}`)
