@@ -143,7 +143,8 @@ export class ConnectionPool implements ConnectionObserver {
   }
 
   async #wait(limits: WaitLimits, signal: AbortSignal): Promise<void> {
-    if (channels.poolWait.hasSubscribers) {
+    // One that the queue refuses does not wait.
+    if (channels.poolWait.hasSubscribers && this.#queue.length < limits.queueLimit) {
       channels.poolWait.publish({ server: this.#options.name, waiting: this.#queue.length + 1 })
     }
     await this.#queue.wait(limits, signal)

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { parseArgs } from 'node:util'
 import { request, resolveOptions } from '../index.ts'
+import { parseArguments } from './arguments.ts'
 import { UsageError } from './usage.ts'
 
 /** What `express-fastcgi request` was asked for. */
@@ -33,7 +33,7 @@ const OPTIONS = {
  * @throws UsageError, OptionError
  */
 export function parseRequestCommand(args: readonly string[]): RequestCommand {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = parseArguments(args, OPTIONS)
   const [address, target, ...surplus] = positionals
   if (address === undefined) throw new UsageError('give the ADDRESS of the backend, then a SCRIPT')
   if (target === undefined) throw new UsageError(`give a SCRIPT behind the address ${address}`)
@@ -48,16 +48,6 @@ export function parseRequestCommand(args: readonly string[]): RequestCommand {
     params: (values.param ?? []).map(parseParam),
     body: values.body,
     timeout: checkedTimeout(address, values.timeout ?? '1m'),
-  }
-}
-
-function parse(
-  args: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArguments } from './arguments.ts'
 import { UsageError } from './usage.ts'
 
 /** What `express-fastcgi serve` was asked for. */
@@ -43,7 +43,7 @@ const MOST_WORKERS = 1024
  * @throws UsageError
  */
 export function parseServeCommand(args: readonly string[]): ServeCommand {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = parseArguments(args, OPTIONS)
   const [root, ...surplus] = positionals
   if (surplus.length > 0) throw new UsageError(`there is no place for ${surplus.join(' ')}: give one ROOT`)
   const sources = SOURCES.filter((name) => values[name] !== undefined)
@@ -75,16 +75,6 @@ export function checkFiles({ root, config, frontController }: ServeCommand): voi
   const script = join(folder, frontController)
   if (statSync(script, { throwIfNoEntry: false })?.isFile() === true) return
   throw new Error(`There is no ${script}: --front-controller is a script under ROOT, such as /index.php`)
-}
-
-function parse(
-  args: readonly string[],
-): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error))
-  }
 }
 
 function given(name: string, text: string | undefined): string | undefined {

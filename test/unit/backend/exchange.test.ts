@@ -190,6 +190,18 @@ describe('Exchange', { timeout: 60_000 }, () => {
   })
 })
 
+describe('A failure', { timeout: 60_000 }, () => {
+  staysQuiet()
+
+  it('of the request body is not counted against the backend', async () => {
+    const { fake, backend } = await start(() => undefined)
+    const { exchange } = exchangeWith([backend], { stdin: streamOf(Readable.from([Buffer.from('12')]), 5) })
+    await assert.rejects(exchange.run(), { code: 'ERR_FCGI_BODY_LENGTH' })
+    assert.equal(backend.status.failures, 0)
+    await stop(fake, backend)
+  })
+})
+
 describe('A second attempt', { timeout: 60_000 }, () => {
   staysQuiet()
 

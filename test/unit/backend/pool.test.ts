@@ -178,6 +178,14 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     const fake = await startFake(answering)
     const pool = poolFor(fake.address, { maxConnections: 1 })
     await Promise.all([serve(pool), serve(pool), serve(pool)])
+    const full = { queueTimeout: 0, queueLimit: 0, fresh: false }
+    const never = new AbortController().signal
+    const first = await pool.checkOut(full, () => never)
+    await assert.rejects(
+      pool.checkOut(full, () => never),
+      { code: 'ERR_FCGI_QUEUE_FULL' },
+    )
+    pool.checkIn(first, 'aborted')
     assert.deepEqual(heard, [
       { server: 'php', waiting: 1 },
       { server: 'php', waiting: 2 },
