@@ -11,7 +11,7 @@ import {
   FCGI_STDIN,
 } from './constants.ts'
 import { encodeHeader } from './header.ts'
-import { encodePair, pairLength } from './name-value.ts'
+import { formatPair } from './name-value.ts'
 
 /** Most bytes of parameters that one request may have, framing included; beyond it the answer is 431. */
 export const MAX_PARAMS_LENGTH: number = 256 * 1024
@@ -59,21 +59,22 @@ export interface RequestOpening extends BeginRequestBody {
  */
 export function encodeRequest(opening: RequestOpening): Buffer {
   const { requestId, stdin } = opening
-  const records = measureParams(opening.params)
+  const params = packParams(opening.params)
   let length = FCGI_HEADER_LEN + BODY_LENGTH + FCGI_HEADER_LEN
-  for (const contentLength of records) length += FCGI_HEADER_LEN + contentLength
+  for (const content of params) length += FCGI_HEADER_LEN + content.length
   if (stdin !== undefined) length += FCGI_HEADER_LEN + (stdin.length > 0 ? FCGI_HEADER_LEN + stdin.length : 0)
   const bytes = Buffer.allocUnsafe(length)
-  let at = writeHeader(bytes, 0, { type: FCGI_BEGIN_REQUEST, requestId, contentLength: BODY_LENGTH })
+  let at = encodeHeader(bytes, 0, { type: FCGI_BEGIN_REQUEST, requestId, contentLength: BODY_LENGTH, paddingLength: 0 })
   at = encodeBeginRequestBody(bytes, at, opening)
-  at = writeParams(bytes, at, { requestId, params: opening.params, records })
+  for (const content of params) at = writeParams(bytes, at, { requestId, content })
+  at = writeParams(bytes, at, { requestId, content: '' })
   if (stdin === undefined) return bytes
   if (stdin.length > 0) {
-    at = writeHeader(bytes, at, { type: FCGI_STDIN, requestId, contentLength: stdin.length })
+    at = encodeHeader(bytes, at, { type: FCGI_STDIN, requestId, contentLength: stdin.length, paddingLength: 0 })
     bytes.set(stdin, at)
     at += stdin.length
   }
-  writeHeader(bytes, at, { type: FCGI_STDIN, requestId, contentLength: 0 })
+  encodeHeader(bytes, at, { type: FCGI_STDIN, requestId, contentLength: 0, paddingLength: 0 })
   return bytes
 }
 
@@ -99,34 +100,31 @@ export function encodeGetValues(names: readonly string[]): Buffer {
 
 /** Pairs one after another, as a management record carries them. */
 export function encodePairs(pairs: ReadonlyMap<string, string>): Buffer {
-  let length = 0
-  for (const [name, value] of pairs) length += pairLength(name, value)
-  const bytes = Buffer.allocUnsafe(length)
-  let at = 0
-  for (const pair of pairs) at = encodePair(bytes, at, pair)
-  return bytes
+  let text = ''
+  for (const [name, value] of pairs) text += formatPair(name, value)
+  return Buffer.from(text, 'latin1')
 }
 
-/** The content length of each PARAMS record that the pairs need. */
-function measureParams(params: ReadonlyMap<string, string>): number[] {
-  const records: number[] = []
+/** The content of each PARAMS record that the pairs need, as byte strings. */
+function packParams(params: ReadonlyMap<string, string>): readonly string[] {
+  const records: string[] = []
+  let content = ''
   let total = 0
-  let contentLength = 0
   for (const [name, value] of params) {
-    const length = pairLength(name, value)
-    if (length > FCGI_MAX_CONTENT_LEN) {
+    const pair = formatPair(name, value)
+    if (pair.length > FCGI_MAX_CONTENT_LEN) {
       throw paramsLimit(`The parameter ${name} has ${value.length} bytes; one record holds ${FCGI_MAX_CONTENT_LEN}`)
     }
-    total += length
-    if (contentLength + length > FCGI_MAX_CONTENT_LEN) {
-      records.push(contentLength)
-      contentLength = 0
+    total += pair.length
+    if (content.length + pair.length > FCGI_MAX_CONTENT_LEN) {
+      records.push(content)
+      content = ''
     }
-    contentLength += length
+    content += pair
   }
   if (total > MAX_PARAMS_LENGTH)
     throw paramsLimit(`The parameters have ${total} bytes; the limit is ${MAX_PARAMS_LENGTH}`)
-  if (contentLength > 0) records.push(contentLength)
+  if (content !== '') records.push(content)
   return records
 }
 
@@ -134,32 +132,10 @@ function paramsLimit(detail: string): FastCgiError {
   return new FastCgiError('ERR_FCGI_PARAMS_LIMIT', { detail })
 }
 
-interface ParamsRecords {
-  readonly requestId: number
-  readonly params: ReadonlyMap<string, string>
-  readonly records: readonly number[]
-}
-
-/** Writes the PARAMS records as measured, then the empty one that ends them. */
-function writeParams(bytes: Buffer, offset: number, { requestId, params, records }: ParamsRecords): number {
-  let at = offset
-  let record = 0
-  let recordEnd = offset
-  for (const pair of params) {
-    if (at === recordEnd) {
-      const contentLength = records[record++] ?? 0
-      at = writeHeader(bytes, at, { type: FCGI_PARAMS, requestId, contentLength })
-      recordEnd = at + contentLength
-    }
-    at = encodePair(bytes, at, pair)
-  }
-  return writeHeader(bytes, at, { type: FCGI_PARAMS, requestId, contentLength: 0 })
-}
-
-function writeHeader(
-  bytes: Buffer,
-  offset: number,
-  header: { readonly type: number; readonly requestId: number; readonly contentLength: number },
-): number {
-  return encodeHeader(bytes, offset, { ...header, paddingLength: 0 })
+/** Writes a PARAMS record; an empty one ends the stream. */
+function writeParams(bytes: Buffer, offset: number, params: { requestId: number; content: string }): number {
+  const { requestId, content } = params
+  const contentLength = content.length
+  const at = encodeHeader(bytes, offset, { type: FCGI_PARAMS, requestId, contentLength, paddingLength: 0 })
+  return contentLength === 0 ? at : at + bytes.write(content, at, 'latin1')
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { encodeRequest, MAX_PARAMS_LENGTH } from '../../lib/protocol/encoder.ts'
-import { decodePairs, pairLength } from '../../lib/protocol/name-value.ts'
+import { decodePairs, formatPair } from '../../lib/protocol/name-value.ts'
 import { decodeAll } from '../support/decoded.ts'
 import { cutAt, pieces } from '../support/splits.ts'
 
@@ -22,7 +22,7 @@ describe('encodeRequest', () => {
         fc.array(fc.nat({ max: 300_000 }), { maxLength: 20 }),
         (list, stdin, cuts) => {
           const params = new Map(list)
-          const lengths = [...params].map((pair) => pairLength(...pair))
+          const lengths = [...params].map((pair) => formatPair(...pair).length)
           const opening = { requestId: 7, role: 1, flags: 0, params, stdin }
           if (lengths.some((length) => length > 65_535) || lengths.reduce((a, b) => a + b, 0) > MAX_PARAMS_LENGTH) {
             assert.throws(() => encodeRequest(opening), { code: 'ERR_FCGI_PARAMS_LIMIT' })

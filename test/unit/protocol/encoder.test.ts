@@ -10,7 +10,7 @@ import {
   MAX_PARAMS_LENGTH,
   stampRequestId,
 } from '../../../lib/protocol/encoder.ts'
-import { decodePairs, pairLength } from '../../../lib/protocol/name-value.ts'
+import { decodePairs, formatPair } from '../../../lib/protocol/name-value.ts'
 
 /** Records as the specification lays them out, read by hand. */
 function recordsOf(bytes: Buffer): { type: number; requestId: number; content: Buffer; padding: Buffer }[] {
@@ -187,7 +187,7 @@ describe('encodeRequest', () => {
   it('takes parameters of MAX_PARAMS_LENGTH bytes and refuses one more', () => {
     assert.equal(MAX_PARAMS_LENGTH, 262_144)
     const params = new Map(['AAA', 'BBB', 'CCC', 'DDD'].map((name) => [name, valueFor(60_000)]))
-    const rest = MAX_PARAMS_LENGTH - [...params].reduce((sum, pair) => sum + pairLength(...pair), 0)
+    const rest = MAX_PARAMS_LENGTH - [...params].reduce((sum, pair) => sum + formatPair(...pair).length, 0)
     params.set('EEE', valueFor(rest))
     assert.deepEqual(
       request(params)
