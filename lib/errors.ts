@@ -24,6 +24,7 @@ const ERROR_TABLE = {
   ERR_FCGI_BAD_RESPONSE: { status: 502, message: 'The FastCGI backend sent a malformed response' },
   ERR_FCGI_TRUNCATED: { status: 502, message: 'The FastCGI backend sent an incomplete response' },
   ERR_FCGI_UNKNOWN_ROLE: { status: 502, message: 'The FastCGI backend does not know the Responder role' },
+  ERR_FCGI_DOWN: { status: 503, message: 'The FastCGI backend is down' },
   ERR_FCGI_OVERLOADED: { status: 503, message: 'The FastCGI backend is overloaded' },
   ERR_FCGI_QUEUE_FULL: { status: 503, message: 'Too many requests wait for the FastCGI backend' },
   ERR_FCGI_QUEUE_TIMEOUT: { status: 503, message: 'No connection to the FastCGI backend became free in time' },
@@ -102,15 +103,28 @@ export class OptionError extends Error {
   readonly code: string = 'ERR_FCGI_OPTION'
 }
 
+/** Where a configuration comes from: what to watch for its changes. All paths are absolute. */
+export interface ConfigSources {
+  /** Files that were read, and files that would have been had they been there. */
+  readonly files: readonly string[]
+  /** Folders in which a name that comes or goes changes the configuration: of globs, of `sites/`, of files that are not there. */
+  readonly directories: readonly string[]
+}
+
 /** A broken configuration file. `message` has a line `file:line: …` for every mistake, all of them at once. */
-export class ConfigError extends Error {
+export class ConfigError extends Error implements ConfigSources {
   override readonly name: string = 'ConfigError'
   readonly code: string = 'ERR_FCGI_CONFIG'
   /** The mistakes, one `file:line: what is wrong, what was found, what is allowed` each. */
   readonly problems: readonly string[]
+  /** What was read so far; to be watched until it is mended. */
+  readonly files: readonly string[]
+  readonly directories: readonly string[]
 
-  constructor(problems: readonly string[]) {
+  constructor(problems: readonly string[], { files, directories }: ConfigSources = { files: [], directories: [] }) {
     super(problems.join('\n'))
     this.problems = problems
+    this.files = files
+    this.directories = directories
   }
 }

@@ -50,7 +50,8 @@ function formatOptions(options: ResolvedOptions, rootless: FastCgiOptions | unde
     return ['', `location ${location.name}`, ...formatKeys({ ...location, root })]
   })
   const trust = options.trustProxy === null ? "Express's setting, else nobody" : 'as configured'
-  return [...servers, ...locations, '', `trustProxy  ${trust}`]
+  const workers = options.workers ?? "those of Node's cluster, or this process alone"
+  return [...servers, ...locations, '', `trustProxy  ${trust}`, `workers     ${workers}`]
 }
 
 function formatKeys({ name: _name, ...keys }: Readonly<Record<string, unknown>>): readonly string[] {
@@ -67,7 +68,14 @@ function formatValue(key: string, value: unknown): string {
   if (typeof value === 'number') return formatNumber(key, value)
   if (value instanceof Map) return formatList([...value].map(([name, one]) => `${name}=${String(one)}`))
   if (value instanceof Set || Array.isArray(value)) return formatList([...value].map(String))
+  if (typeof value === 'object') return formatWords(value)
   return String(value)
+}
+
+/** The words of a directive, as a file has them. */
+function formatWords(value: object): string {
+  const given = Object.entries(value).filter(([, one]) => one !== null)
+  return given.map(([word, one]) => `${word}=${typeof one === 'number' ? `${one}ms` : one}`).join(' ')
 }
 
 function formatList(items: readonly string[]): string {

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { OptionError } from '../errors.ts'
 import { command } from '../options/command.ts'
-import type { Key } from '../options/schema.ts'
+import type { Key } from '../options/key.ts'
 import type { Findings } from './findings.ts'
 import { translatePosixRegex } from './posix-regex.ts'
 import { PosixRegexError } from './posix-regex-error.ts'

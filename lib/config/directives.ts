@@ -95,7 +95,7 @@ function addEntry({ sections, findings }: Reading, entry: Entry): void {
 /** Includes are relative to the file that they stand in. */
 function include(reading: Reading, path: string, at: Position): void {
   const pattern = isAbsolute(path) ? path : join(dirname(at.file), path)
-  const files = hasWildcard(path) ? expandPath(pattern) : [pattern]
+  const files = hasWildcard(path) ? expandPath(pattern, reading.findings.sources) : [pattern]
   if (files.length === 0) reading.findings.warning(at, `@INCLUDE ${path} names no file`)
   for (const file of files) {
     reading.count += 1

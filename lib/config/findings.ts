@@ -1,8 +1,10 @@
 import { ConfigError } from '../errors.ts'
 import { formatPosition, type Position } from './section.ts'
+import { Sources } from './sources.ts'
 
-/** What reading a configuration found: mistakes, all of them at once, and warnings. */
+/** What reading a configuration found: mistakes, all of them at once, warnings, and where it looked. */
 export class Findings {
+  readonly sources: Sources = new Sources()
   readonly #problems: Array<Position & { readonly text: string }> = []
   readonly #warnings: string[] = []
 
@@ -31,6 +33,6 @@ export class Findings {
     const ordered = files.flatMap((file) =>
       this.#problems.filter((one) => one.file === file).sort((one, other) => one.line - other.line),
     )
-    throw new ConfigError([...new Set(ordered.map((one) => `${formatPosition(one)}: ${one.text}`))])
+    throw new ConfigError([...new Set(ordered.map((one) => `${formatPosition(one)}: ${one.text}`))], this.sources)
   }
 }

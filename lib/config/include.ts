@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Sources } from './sources.ts'
 
 const WILDCARD = /[*?[]/
 
@@ -9,23 +9,22 @@ export function hasWildcard(path: string): boolean {
 }
 
 /** The files that a path with `*`, `?` and `[…]` names (glob(3)), in the order of their names. */
-export function expandPath(path: string): readonly string[] {
+export function expandPath(path: string, sources: Sources): readonly string[] {
   let found = [path.startsWith('/') ? '/' : '']
   for (const segment of path.split('/')) {
     found = hasWildcard(segment)
-      ? found.flatMap((folder) => namesIn(folder, segment))
+      ? found.flatMap((folder) => namesIn(folder, segment, sources))
       : found.map((one) => join(one, segment))
   }
-  return found.filter((one) => existsSync(one)).sort()
+  return found.filter((one) => sources.has(one)).sort()
 }
 
-function namesIn(folder: string, wildcard: string): string[] {
-  if (!existsSync(folder || '.')) return []
+function namesIn(folder: string, wildcard: string, sources: Sources): string[] {
   const matches = wildcardPattern(wildcard)
-  const entries = readdirSync(folder || '.', { withFileTypes: true })
   // A leading dot is matched by a dot alone.
   const isSeen = (name: string): boolean => !name.startsWith('.') || wildcard.startsWith('.')
-  return entries
+  return sources
+    .namesIn(folder || '.')
     .map(({ name }) => name)
     .filter((name) => isSeen(name) && matches.test(name))
     .map((name) => join(folder, name))

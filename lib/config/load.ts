@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { ConfigError } from '../errors.ts'
+import type { ConfigSources } from '../errors.ts'
 import type { FastCgiOptions } from '../options/types.ts'
 import { readDirectives } from './directives.ts'
 import { Findings } from './findings.ts'
@@ -7,8 +7,8 @@ import { readIni } from './ini-file.ts'
 import { directoryOf, readMonkeyDirectory } from './monkey-directory.ts'
 import { readSections } from './sections.ts'
 
-/** A configuration and what was noticed while reading it. */
-export interface LoadedConfig {
+/** A configuration, what was noticed while reading it, and what was read. */
+export interface LoadedConfig extends ConfigSources {
   readonly options: FastCgiOptions
   /** `file:line: …`, one each, of what is taken though perhaps not as meant. */
   readonly warnings: readonly string[]
@@ -22,7 +22,8 @@ export function readConfig(path: string): LoadedConfig {
   const findings = new Findings()
   const options = readPath(path, findings)
   findings.throwIfAny()
-  return { options, warnings: findings.warnings }
+  const { files, directories } = findings.sources
+  return { options, warnings: findings.warnings, files, directories }
 }
 
 /**
@@ -37,8 +38,10 @@ export function loadConfig(path: string): FastCgiOptions {
 }
 
 function readPath(path: string, findings: Findings): FastCgiOptions {
-  if (isDirectory(path)) return readMonkeyDirectory(path, findings)
-  const directory = directoryOf(path)
+  const isDirectory = isFolder(path, findings)
+  if (isDirectory === undefined) return {}
+  if (isDirectory) return readMonkeyDirectory(path, findings)
+  const directory = directoryOf(path, findings)
   if (directory !== undefined) return readMonkeyDirectory(directory, findings)
   const sections = /\.ini$/i.test(path) ? readIni(path, findings) : readDirectives(path, findings)
   if (sections.length === 0 && !findings.hasProblems)
@@ -46,10 +49,16 @@ function readPath(path: string, findings: Findings): FastCgiOptions {
   return readSections(sections, findings)
 }
 
-function isDirectory(path: string): boolean {
+/** Undefined, and a problem, when nothing can be read there. */
+function isFolder(path: string, findings: Findings): boolean | undefined {
   try {
     return statSync(path).isDirectory()
-  } catch (cause) {
-    throw new ConfigError([`${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`])
+  } catch (error) {
+    findings.sources.note(path)
+    findings.problem(
+      { file: path, line: 0 },
+      `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    return undefined
   }
 }

@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { FastCgiOptions, LocationOptions } from '../options/types.ts'
 import { readDirectives } from './directives.ts'
@@ -14,10 +13,10 @@ const PLUGIN_FILE: string = join('plugins', 'fastcgi', 'fastcgi.conf')
 const DEFAULT_SITE = 'default'
 
 /** The conf directory of Monkey that a plugin's file stands in, when it has sites; else undefined. */
-export function directoryOf(pluginFile: string): string | undefined {
+export function directoryOf(pluginFile: string, { sources }: Findings): string | undefined {
   const directory = join(pluginFile, '..', '..', '..')
   const isPluginFile = resolve(directory, PLUGIN_FILE) === resolve(pluginFile)
-  return isPluginFile && existsSync(join(directory, 'sites')) ? directory : undefined
+  return isPluginFile && sources.has(join(directory, 'sites')) ? directory : undefined
 }
 
 /**
@@ -25,14 +24,16 @@ export function directoryOf(pluginFile: string): string | undefined {
  * Locations of the plugin's file (1.5) without a Host hold for every site, under its DocumentRoot.
  */
 export function readMonkeyDirectory(directory: string, findings: Findings): FastCgiOptions {
-  const file = [PLUGIN_FILE, 'fastcgi.conf'].map((name) => join(directory, name)).find((path) => existsSync(path))
+  const file = [PLUGIN_FILE, 'fastcgi.conf']
+    .map((name) => join(directory, name))
+    .find((path) => findings.sources.hasFile(path))
   if (file === undefined) {
     findings.problem({ file: directory, line: 0 }, `is no conf directory of Monkey: there is no ${PLUGIN_FILE}`)
     return {}
   }
   const options = readSections(readDirectives(file, findings), findings)
   const folder = join(directory, 'sites')
-  if (!existsSync(folder)) return options
+  if (!findings.sources.has(folder)) return options
   const servers = options.servers?.map(({ name }) => name) ?? []
   const sites = siteFiles(folder, findings).map((path) => readSite(path, servers, findings))
   const locations = locationsOf(sites, options, findings)
@@ -44,12 +45,13 @@ export function readMonkeyDirectory(directory: string, findings: Findings): Fast
 
 /** The files of the sites, the default one first; as Monkey does, without hidden files and backups. */
 function siteFiles(folder: string, findings: Findings): readonly string[] {
-  const others = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && entry.name !== DEFAULT_SITE && !/^\.|~$/.test(entry.name))
+  const others = findings.sources
+    .namesIn(folder)
+    .filter(({ name, isDirectory }) => !isDirectory && name !== DEFAULT_SITE && !/^\.|~$/.test(name))
     .map(({ name }) => join(folder, name))
     .sort()
   const first = join(folder, DEFAULT_SITE)
-  if (existsSync(first)) return [first, ...others]
+  if (findings.sources.hasFile(first)) return [first, ...others]
   findings.problem({ file: first, line: 0 }, 'is missing: this site serves every host that no other one names')
   return others
 }
@@ -75,7 +77,7 @@ function locationsOf(sites: readonly Site[], options: FileOptions, findings: Fin
 /** `Indexfile` of `[SERVER]`, when there is a monkey.conf. */
 function readIndex(directory: string, findings: Findings): Pick<FastCgiOptions, 'index'> {
   const file = join(directory, 'monkey.conf')
-  if (!existsSync(file)) return {}
+  if (!findings.sources.hasFile(file)) return {}
   const [server] = named(readDirectives(file, findings), 'SERVER')
   const entry = server?.entries.find(({ key }) => isSameName(key, 'Indexfile'))
   return entry === undefined ? {} : { index: entry.value.split(/\s+/) }

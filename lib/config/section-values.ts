@@ -1,5 +1,6 @@
+import type { Key } from '../options/key.ts'
 import { nearest } from '../options/nearest.ts'
-import { gatewayKeys, isLaterKey, type Key, locationKeys, serverKeys } from '../options/schema.ts'
+import { gatewayKeys, locationKeys, serverKeys } from '../options/schema.ts'
 import { parseFlag } from '../options/values.ts'
 import { readValue } from './directive-value.ts'
 import type { Findings } from './findings.ts'
@@ -78,7 +79,6 @@ function noteUnknown(section: Section, entry: Entry, directives: readonly Direct
   if (isSameName(section.name, 'FASTCGI_SERVER') && isSameName(entry.key, MULTIPLEXING)) {
     return noteMultiplexing(entry, findings)
   }
-  if (isLaterKey(entry.key)) return findings.problem(entry, `${entry.key} is not in this release; leave it out`)
   const place = placeOf(entry.key)
   if (place !== undefined) return findings.problem(entry, `${entry.key} belongs to ${place}, not to [${section.name}]`)
   const near = nearest(
@@ -95,7 +95,8 @@ function noteUnknown(section: Section, entry: Entry, directives: readonly Direct
 function placeOf(key: string): string | undefined {
   const knows = (table: Table): boolean => directivesOf(table).some(({ name }) => isSameName(name, key))
   if (knows(serverKeys)) return '[FASTCGI_SERVER]'
-  return knows(locationKeys) || knows(gatewayKeys) ? '[FASTCGI_LOCATION]' : undefined
+  if (knows(locationKeys)) return '[FASTCGI_LOCATION]'
+  return knows(gatewayKeys) ? '[FASTCGI]' : undefined
 }
 
 function noteMultiplexing(entry: Entry, findings: Findings): void {

@@ -11,7 +11,7 @@ const { name: _name, servers: _servers, ...settingKeys } = locationKeys
 const GATEWAY_TABLE: Table = { ...settingKeys, ...gatewayKeys }
 
 /** TrustForwarded may also stand in a location, though it concerns the whole gateway. */
-const LOCATION_TABLE: Table = { ...locationKeys, ...gatewayKeys }
+const LOCATION_TABLE: Table = { ...locationKeys, trustProxy: gatewayKeys.trustProxy }
 
 const SECTIONS = ['FASTCGI', 'FASTCGI_SERVER', 'FASTCGI_LOCATION'] as const
 
@@ -25,12 +25,10 @@ export interface FileOptions extends FastCgiOptions {
 export function readSections(sections: readonly Section[], findings: Findings): FileOptions {
   for (const section of sections) noteUnknown(section, findings)
   const servers = readServers(named(sections, 'FASTCGI_SERVER'), findings)
-  const names = servers.map(({ name }) => name).filter((name) => name !== '')
   const trust: Trust = {}
-  const gateway = readGateway(named(sections, 'FASTCGI'), trust, findings)
-  const locations = named(sections, 'FASTCGI_LOCATION').map((section) =>
-    readLocation(section, { names, trust, findings }),
-  )
+  const context = { servers: servers.filter(({ name }) => name !== ''), trust, findings }
+  const gateway = readGateway(named(sections, 'FASTCGI'), context)
+  const locations = named(sections, 'FASTCGI_LOCATION').map((section) => readLocation(section, context))
   return {
     ...gateway,
     ...(trust.value === undefined ? {} : { trustProxy: trust.value as NonNullable<FastCgiOptions['trustProxy']> }),
@@ -66,14 +64,35 @@ interface Trust {
   entry?: Entry
 }
 
-function readGateway([section, ...others]: readonly Section[], trust: Trust, findings: Findings): FastCgiOptions {
+/** What other sections say. */
+interface Context {
+  readonly servers: readonly ServerOptions[]
+  readonly trust: Trust
+  readonly findings: Findings
+}
+
+function readGateway([section, ...others]: readonly Section[], context: Context): FastCgiOptions {
+  const { trust, findings } = context
   if (section === undefined) return {}
   for (const other of others)
     findings.problem(other, `[FASTCGI] stands at ${formatPosition(section)} already; one is allowed`)
   const { values, entries } = readSectionValues(section, GATEWAY_TABLE, findings)
   const { trustProxy, ...settings } = values
   noteTrust(trust, trustProxy, entries.get('TrustForwarded'), findings)
+  const workers = entries.get('Workers')
+  if (workers !== undefined) noteShares(values.workers, workers, context)
   return settings
+}
+
+/** Each process needs a connection to each server; what Command starts is each process's own. */
+function noteShares(workers: unknown, entry: Entry, { servers, findings }: Context): void {
+  for (const { name, address, maxConnections = serverKeys.maxConnections.absent } of servers) {
+    if (address === undefined || !(Number(workers) > Number(maxConnections))) continue
+    findings.problem(
+      entry,
+      `Workers: ${workers} processes share the server "${name}" with MaxConnections ${maxConnections}; give it ${workers} or more`,
+    )
+  }
 }
 
 function noteTrust(trust: Trust, value: unknown, entry: Entry | undefined, findings: Findings): void {
@@ -137,27 +156,31 @@ function noteAddresses(section: Section, entries: ReadonlyMap<string, Entry>, fi
   }
 }
 
-interface LocationContext {
-  readonly names: readonly string[]
-  readonly trust: Trust
-  readonly findings: Findings
-}
-
-function readLocation(section: Section, { names, trust, findings }: LocationContext): LocationOptions {
+function readLocation(section: Section, context: Context): LocationOptions {
+  const { trust, findings } = context
   const { values, entries } = readSectionValues(section, LOCATION_TABLE, findings)
   const { trustProxy, ...settings } = values
   noteTrust(trust, trustProxy, entries.get('TrustForwarded'), findings)
   const name = nameOf(section, values.name, entries.get('LocationName'), findings)
-  const servers = entries.get('ServerNames')
-  if (servers === undefined) findings.problem(section, `[${section.name}] has no ServerNames; give ${listed(names)}`)
-  else noteServers(values.servers, names, servers, findings)
+  noteServers(section, values.servers, entries.get('ServerNames'), context)
   return name === undefined ? settings : { ...settings, name }
 }
 
-function noteServers(servers: unknown, names: readonly string[], entry: Entry, findings: Findings): void {
-  if (!Array.isArray(servers)) return
-  for (const server of servers) {
-    if (!names.includes(String(server))) findings.problem(entry, unknownServer(String(server), names))
+function noteServers(section: Section, given: unknown, entry: Entry | undefined, { servers, findings }: Context): void {
+  const known = servers.map(({ name }) => name)
+  if (entry === undefined) {
+    return findings.problem(section, `[${section.name}] has no ServerNames; give ${listed(known)}`)
+  }
+  if (!Array.isArray(given)) return
+  for (const server of given) {
+    if (!known.includes(String(server))) findings.problem(entry, unknownServer(String(server), known))
+  }
+  const backups = servers.filter(({ backup }) => backup === true).map(({ name }) => name)
+  if (given.every((server) => backups.includes(String(server)))) {
+    findings.problem(
+      entry,
+      `ServerNames: all of these are backups; name one that is not: a backup serves only while no other is up`,
+    )
   }
 }
 

@@ -4,6 +4,7 @@ import type { Position } from './section.ts'
 
 /** Reads a text file, without its byte order mark; undefined, and a problem at `at`, when that fails. */
 export function readText(file: string, at: Position, findings: Findings): string | undefined {
+  findings.sources.note(file)
   const bytes = readBytes(file, at, findings)
   if (bytes === undefined) return undefined
   if (bytes.includes(0)) {

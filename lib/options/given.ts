@@ -1,7 +1,8 @@
 import { OptionError } from '../errors.ts'
+import type { Key, Keys } from './key.ts'
 import { refusal } from './kinds.ts'
 import { nearest } from './nearest.ts'
-import { gatewayKeys, isLaterKey, type Key, type Keys, locationKeys, serverKeys } from './schema.ts'
+import { gatewayKeys, locationKeys, serverKeys } from './schema.ts'
 
 /** An object whose keys are known and whose values are still to be checked. */
 export interface Given {
@@ -34,7 +35,6 @@ export function checkKeys(value: unknown, path: string, known: Known): Given {
 
 function unknownKey(key: string, path: string, { tables, others }: Known): OptionError {
   const whole = pathTo(path, key)
-  if (isLaterKey(key)) return new OptionError(`${whole}: this option is not in this release`)
   const place = placeOf(key)
   const spellings = tables.flatMap((table) =>
     Object.entries(table).flatMap(([option, { directives }]) =>

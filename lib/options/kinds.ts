@@ -56,16 +56,25 @@ export const flag: Kind<boolean> = kindOf(
 /** The words that lift a limit. */
 const NO_LIMIT = /^(?:none|off|unlimited)$/i
 
-/** A whole number from `min` on; `limitless` also takes 0 and `unlimited`, both for no limit. */
-export function count(min: number, limitless: boolean = false): Kind<number> {
-  const allowed = `a whole number from ${min} on${limitless ? ', or unlimited (0, Infinity)' : ''}`
+/** What {@link count} may be told beyond the smallest number. */
+interface CountBounds {
+  readonly max?: number
+  /** 0 and `unlimited` are taken too, both for no limit. */
+  readonly limitless?: true
+}
+
+/** A whole number from `min` on. */
+export function count(min: number, { max, limitless }: CountBounds = {}): Kind<number> {
+  const range = max === undefined ? `from ${min} on` : `from ${min} to ${max}`
+  const allowed = `a whole number ${range}${limitless ? ', or unlimited (0, Infinity)' : ''}`
   return kindOf(
     allowed,
     (text) => parseCount(text) ?? text,
     (value) => {
       const number = typeof value === 'string' ? (parseCount(value) ?? limitOf(value)) : value
       if (limitless && (number === 0 || number === Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY
-      return Number.isSafeInteger(number) && Number(number) >= min ? Number(number) : undefined
+      const isInRange = Number.isSafeInteger(number) && Number(number) >= min && Number(number) <= (max ?? Infinity)
+      return isInRange ? Number(number) : undefined
     },
   )
 }
@@ -89,6 +98,16 @@ export function duration(none: number): Kind<number> {
     return typeof time === 'number' && isDuration(time) ? time : undefined
   })
 }
+
+/** A duration in milliseconds that there must be. */
+export const positiveDuration: Kind<number> = kindOf(
+  '500ms, 5s, 2m, 1h (at most 24 days), plain seconds in a file, milliseconds in JavaScript',
+  asWritten,
+  (value) => {
+    const time = typeof value === 'string' ? parseDuration(value) : value
+    return typeof time === 'number' && time > 0 && isDuration(time) ? time : undefined
+  },
+)
 
 function limitOf(text: string): number | undefined {
   return NO_LIMIT.test(text) ? Number.POSITIVE_INFINITY : undefined

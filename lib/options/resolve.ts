@@ -1,9 +1,10 @@
 import { OptionError } from '../errors.ts'
 import { AUTO } from './command.ts'
 import { checkKeys, complete, type Given, type Known, pathTo, take } from './given.ts'
+import type { Key } from './key.ts'
 import { refusal } from './kinds.ts'
 import { nearest } from './nearest.ts'
-import { gatewayKeys, type Key, locationKeys, serverKeys } from './schema.ts'
+import { gatewayKeys, locationKeys, serverKeys } from './schema.ts'
 import type { FastCgiOptions, Logger, ResolvedLocation, ResolvedOptions, ResolvedServer } from './types.ts'
 
 const { name: _name, servers: _servers, ...settingKeys } = locationKeys
@@ -28,11 +29,14 @@ export function resolveOptions(options: FastCgiOptions): ResolvedOptions {
   // Also a default that every location replaces must be right.
   for (const [option, key] of Object.entries<Key<unknown>>(settingKeys)) take(given, option, key)
   const servers = resolveServers(given)
+  const workers = take(given, 'workers', gatewayKeys.workers) ?? null
+  if (workers !== null) checkShares(workers, servers)
   return Object.freeze({
     servers,
     locations: resolveLocations(given, servers),
     trustProxy: take(given, 'trustProxy', gatewayKeys.trustProxy) ?? gatewayKeys.trustProxy.absent ?? null,
     logger: resolveLogger(logger),
+    workers,
   })
 }
 
@@ -86,6 +90,17 @@ function resolveServer(server: unknown, path: string): ResolvedServer {
   return whole
 }
 
+/** Each process needs a connection to each server; a backend that is started here is each process's own. */
+function checkShares(workers: number, servers: readonly ResolvedServer[]): void {
+  for (const { name, address, maxConnections } of servers) {
+    if (address === null || workers <= maxConnections) continue
+    throw new OptionError(
+      `workers: ${workers} processes share the server "${name}" with maxConnections ${maxConnections}, and some would get none; ` +
+        `give it maxConnections of ${workers} or more, or run fewer processes`,
+    )
+  }
+}
+
 function resolveLocations(given: Given, servers: readonly ResolvedServer[]): readonly ResolvedLocation[] {
   const { locations } = given.values
   const list = listOfObjects(locations ?? [{}], 'locations')
@@ -123,6 +138,17 @@ function checkServers(location: ResolvedLocation, { path }: Given, servers: read
     const hint = near === undefined ? `the servers are ${known.join(', ')}` : `did you mean ${near}?`
     throw new OptionError(`${pathTo(path, 'servers')}: there is no server "${name}"; ${hint}`)
   }
+  const used = servers.filter(({ name }) => location.servers.includes(name))
+  if (used.every(({ backup }) => backup)) {
+    throw new OptionError(
+      `${pathTo(path, 'servers')}: every server of the location "${location.name}" is a backup (${listed(used)}), which serves ` +
+        'only while no other is up; leave backup out of one of them',
+    )
+  }
+}
+
+function listed(servers: readonly ResolvedServer[]): string {
+  return servers.map(({ name }) => name).join(', ')
 }
 
 function checkRoot({ name, root, scriptFilename, checkLocal }: ResolvedLocation, { path }: Given): void {

@@ -1,5 +1,7 @@
 import { command } from './command.ts'
-import { address, count, duration, flag, type Kind, label, name, names, oneOf, size } from './kinds.ts'
+import { healthCheck } from './health-check.ts'
+import { type Keys, key, special } from './key.ts'
+import { address, count, duration, flag, label, name, names, oneOf, positiveDuration, size } from './kinds.ts'
 import {
   frontController,
   headerNames,
@@ -13,40 +15,6 @@ import {
 } from './location-kinds.ts'
 import { trustProxy } from './trust-proxy.ts'
 import type { ResolvedLocation, ResolvedOptions, ResolvedServer } from './types.ts'
-
-/** One option: how files call it, what it takes, what stands when it is not given. */
-export interface Key<T> {
-  /** Its names in files; all but `Match`, `Route`, `ServerAddr` and `ServerPath` have one. */
-  readonly directives: readonly string[]
-  readonly kind: Kind<T>
-  /** The default as a file writes it, or null where a file has no words for it. */
-  readonly written: string | null
-  /** The default as the reference shows it. */
-  readonly shown: string
-  /** The default itself; undefined: required, or made of the rest. */
-  readonly absent: T | undefined
-  /** One line for the reference. */
-  readonly meaning: string
-}
-
-/** The keys of a section, as many as its resolved type has: the compiler keeps the table complete. */
-export type Keys<T> = { readonly [K in keyof T]: Key<T[K]> }
-
-/** A key whose default a file can write. */
-function key<T>(directive: string, kind: Kind<T>, written: string, meaning: string): Key<T> {
-  const absent = kind.resolve(kind.read(written), directive)
-  return { directives: [directive], kind, written, shown: `\`${written}\``, absent, meaning }
-}
-
-/** A key whose default no file can write. */
-function special<T>(
-  directives: string,
-  kind: Kind<T>,
-  fallback: Pick<Key<T>, 'shown' | 'absent'>,
-  meaning: string,
-): Key<T> {
-  return { directives: directives.split(' '), kind, written: null, ...fallback, meaning }
-}
 
 /** `[FASTCGI_SERVER]`, an item of `servers`. */
 export const serverKeys: Keys<ResolvedServer> = {
@@ -78,9 +46,14 @@ export const serverKeys: Keys<ResolvedServer> = {
     'MaxConnections',
     count(1),
     '64',
-    'Open connections, busy and idle together; a request over it waits (QueueTimeout).',
+    'Open connections, busy and idle together, over all cluster workers; a request over it waits (QueueTimeout).',
   ),
-  maxRequests: key('MaxRequests', count(1, true), 'unlimited', 'Requests on one kept connection before it is closed.'),
+  maxRequests: key(
+    'MaxRequests',
+    count(1, { limitless: true }),
+    'unlimited',
+    'Requests on one kept connection before it is closed.',
+  ),
   idleTimeout: key(
     'IdleTimeout',
     duration(Number.POSITIVE_INFINITY),
@@ -92,6 +65,26 @@ export const serverKeys: Keys<ResolvedServer> = {
     flag,
     'Off',
     'Its processes are started again when they die, as with Command: a GET that loses its process before the first byte is repeated.',
+  ),
+  weight: key('Weight', count(1, { max: 1000 }), '1', 'Its part of the requests beside other servers (Balance).'),
+  backup: key('Backup', flag, 'Off', 'On: serves only while no other server of the location is up.'),
+  maxFails: key(
+    'MaxFails',
+    count(0),
+    '3',
+    'So many failures within FailTimeout, none answered between, take it down; 0: it is never taken down.',
+  ),
+  failTimeout: key(
+    'FailTimeout',
+    positiveDuration,
+    '10s',
+    'How long failures count, and how long it is down before one request tries it.',
+  ),
+  healthCheck: special(
+    'HealthCheck',
+    healthCheck,
+    { shown: 'none', absent: null },
+    'Ask it every interval (5s) whether it is up, within timeout (2s): ping is a page that php-fpm answers by itself, script a file.',
   ),
 }
 
@@ -158,6 +151,12 @@ export const locationKeys: Keys<ResolvedLocation> = {
     'Off',
     'With KeepAlive: also after a request with a body (CVE-2026-129289).',
   ),
+  balance: key(
+    'Balance',
+    oneOf('fill', 'round-robin', 'least-connections', 'random', 'ip-hash'),
+    'least-connections',
+    "Which of its servers a request goes to; fill, the order of the file, is Monkey's.",
+  ),
   queueTimeout: key('QueueTimeout', duration(0), '30s', 'Waiting for a connection; then 503.'),
   queueLimit: key('QueueLimit', count(0), '1024', 'Requests that may wait; then 503.'),
   connectTimeout: key('ConnectTimeout', duration(0), '5s', 'Until the backend has accepted; then 504.'),
@@ -205,19 +204,17 @@ export const locationKeys: Keys<ResolvedLocation> = {
 }
 
 /** What concerns the gateway as a whole: the top level, `[FASTCGI]` in a file. */
-export const gatewayKeys: Keys<Pick<ResolvedOptions, 'trustProxy'>> = {
+export const gatewayKeys: Keys<Pick<ResolvedOptions, 'trustProxy' | 'workers'>> = {
   trustProxy: special(
     'TrustForwarded',
     trustProxy,
     { shown: "Express's `trust proxy`, else nobody", absent: null },
     'Who may say X-Forwarded-*: On, Off, a number of hops, networks, loopback, linklocal, uniquelocal.',
   ),
-}
-
-/** Keys of later releases by lower-case name; a test keeps them out of the tables above. */
-const LATER_KEYS: ReadonlySet<string> = new Set(['weight', 'backup', 'maxfails', 'failtimeout', 'balance'])
-
-/** Whether a key, as an option or a directive, is planned but not in this release. */
-export function isLaterKey(key: string): boolean {
-  return LATER_KEYS.has(key.toLowerCase())
+  workers: special(
+    'Workers',
+    count(1),
+    { shown: "Node's cluster, as its workers need", absent: null },
+    "So many processes share each server's MaxConnections, each its fixed part: for PM2 and containers.",
+  ),
 }

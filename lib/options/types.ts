@@ -22,6 +22,21 @@ export type ParamValue = string | number | boolean | undefined | ((req: Incoming
 /** Who may say `X-Forwarded-*`: yes or no to all, a number of hops, names and networks as proxy-addr takes them, or a function. */
 export type TrustProxy = boolean | number | string | readonly string[] | ((address: string, hop: number) => boolean)
 
+/** How a location shares its requests out among its servers; docs/balancing.md tells them apart. */
+export type Balance = 'fill' | 'round-robin' | 'least-connections' | 'random' | 'ip-hash'
+
+/** A request of our own, every now and then, that a server which is up answers; one of `ping` and `script`. */
+export interface HealthCheckOptions {
+  /** From one check to the next. Default 5 s. */
+  interval?: Duration
+  /** For the whole check. Default 2 s. */
+  timeout?: Duration
+  /** The path of a page that the application answers by itself, as php-fpm's `ping.path`. */
+  ping?: string
+  /** The file of a script, as the backend knows it. */
+  script?: string
+}
+
 /** `[FASTCGI_SERVER]`: where a FastCGI application listens. */
 export interface ServerOptions {
   /** Referred to by a location's `servers`; unique, case-sensitive. */
@@ -36,7 +51,7 @@ export interface ServerOptions {
   command?: string | readonly string[]
   /** With `command`: how many processes, or php-fpm's children. Default for PHP two per core, at least 4; else 1. */
   processes?: number
-  /** Connections open at once, busy and idle together; more requests wait. Default 64. */
+  /** Connections open at once, busy and idle together, a total over cluster workers; more requests wait. Default 64. */
   maxConnections?: number
   /** Requests on one kept connection before it is closed. Default unlimited. */
   maxRequests?: number
@@ -47,6 +62,16 @@ export interface ServerOptions {
    * its answer is sent again. Default false.
    */
   restarts?: boolean
+  /** Its part of the requests beside other servers, up to 1000. Default 1. */
+  weight?: number
+  /** Serves only while no other server of the location is up. Default false. */
+  backup?: boolean
+  /** So many failures within `failTimeout`, none answered between, take it down; 0: it is never taken down. Default 3. */
+  maxFails?: number
+  /** How long failures count, and how long it is down before one request tries it. Default 10 s. */
+  failTimeout?: Duration
+  /** Ask it now and then whether it is up, rather than learn it from users' requests alone. Default none. */
+  healthCheck?: HealthCheckOptions
 }
 
 /** What a location does; given at the top level of {@link FastCgiOptions} it is the default of every location. */
@@ -79,6 +104,8 @@ export interface LocationSettings {
   resolveRoot?: boolean
   /** Serve other files under root too, never a dotfile nor a script's source. Default false. */
   static?: boolean
+  /** Which of its servers a request goes to. Default least-connections. */
+  balance?: Balance
   /** Waiting for a connection; then 503. Default 30 s. */
   queueTimeout?: Duration
   /** Requests that may wait; then 503. Default 1024. */
@@ -126,8 +153,22 @@ export interface FastCgiOptions extends LocationSettings {
   locations?: readonly LocationOptions[]
   /** Default Express's `trust proxy` setting; outside Express: nobody. */
   trustProxy?: TrustProxy
+  /**
+   * Processes that share each server's `maxConnections`, this one among them, each with its fixed part: for PM2 and containers.
+   * Default: with Node's cluster the workers share as they need, else this process has all.
+   */
+  workers?: number
   /** Default: the console. `false`: no log. */
   logger?: Logger | false
+}
+
+/** A health check, complete: exactly one of `ping` and `script`. Durations in milliseconds. */
+export interface ResolvedHealthCheck {
+  readonly interval: number
+  readonly timeout: number
+  /** With a leading slash. */
+  readonly ping: string | null
+  readonly script: string | null
 }
 
 /** A server, complete. Durations in milliseconds; `Number.POSITIVE_INFINITY` stands for no limit. */
@@ -143,6 +184,14 @@ export interface ResolvedServer {
   readonly maxRequests: number
   readonly idleTimeout: number
   readonly restarts: boolean
+  /** From 1 on. */
+  readonly weight: number
+  readonly backup: boolean
+  /** 0: it is never taken down. */
+  readonly maxFails: number
+  readonly failTimeout: number
+  /** Null: none. */
+  readonly healthCheck: ResolvedHealthCheck | null
 }
 
 /** A location, complete. Durations in milliseconds (0: none), sizes in bytes. */
@@ -166,6 +215,7 @@ export interface ResolvedLocation {
   readonly static: boolean
   readonly keepAlive: boolean
   readonly reuseAfterBody: boolean
+  readonly balance: Balance
   readonly queueTimeout: number
   readonly queueLimit: number
   readonly connectTimeout: number
@@ -191,4 +241,6 @@ export interface ResolvedOptions {
   /** Null: ask the Express application that a request came through, if any. */
   readonly trustProxy: ((address: string, hop: number) => boolean) | null
   readonly logger: Logger | null
+  /** Processes that share each server's `maxConnections` in fixed parts; null: Node's cluster is asked. */
+  readonly workers: number | null
 }

@@ -34,6 +34,19 @@ describe('conf/', () => {
     assert.equal(locations[0]?.root, '/srv/htdocs')
   })
 
+  it('many-backends.conf has a stronger server that is asked whether it is up, and a backup', () => {
+    const { locations, servers } = resolveOptions(loadConfig(join(conf, 'many-backends.conf')))
+    assert.deepEqual(locations[0]?.servers, ['here', 'there', 'reserve'])
+    assert.deepEqual(
+      servers.map(({ weight, backup, healthCheck }) => [weight, backup, healthCheck?.ping]),
+      [
+        [1, false, undefined],
+        [2, false, '/ping'],
+        [1, true, undefined],
+      ],
+    )
+  })
+
   it('monkey-1.6 serves unknown hosts with the default site and Indexfile', () => {
     const [location] = resolveOptions(loadConfig(join(conf, 'monkey-1.6'))).locations
     assert.deepEqual(location?.hosts, ['localhost', 'www.example.com', '*'])

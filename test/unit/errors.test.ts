@@ -83,5 +83,6 @@ describe('OptionError and ConfigError', () => {
     assert.equal(error.name, 'ConfigError')
     assert.equal(error.message, 'a.conf:1: x\na.conf:2: y')
     assert.deepEqual(error.problems, ['a.conf:1: x', 'a.conf:2: y'])
+    assert.deepEqual([error.files, error.directories], [[], []])
   })
 })

@@ -39,7 +39,7 @@ describe('check', () => {
   })
 
   it('prints all problems and fails', () => {
-    const path = fileOf(`${SERVER} Weight 1\n[FASTCGI_LOCATION]\n ServerNames php\n KeepAlive yes\n`)
+    const path = fileOf(`${SERVER} Weight 0\n[FASTCGI_LOCATION]\n ServerNames php\n KeepAlive yes\n`)
     const { text, exitCode } = check(path)
     assert.equal(exitCode, 1)
     assert.deepEqual(
@@ -49,6 +49,15 @@ describe('check', () => {
         .map((line) => line.split(': ', 1)[0]),
       [`${path}:4`, `${path}:7`],
     )
+  })
+
+  it('prints a health check as a file has it, and who shares the connections', () => {
+    const server = `${SERVER} HealthCheck interval=1s ping=/ping\n FailTimeout 1m\n`
+    const shared = check(fileOf(`[FASTCGI]\n DocumentRoot /\n Workers 2\n${server}`)).text
+    assert.match(shared, /^ {2}healthCheck +interval=1000ms timeout=2000ms ping=\/ping$/m)
+    assert.match(shared, /^ {2}failTimeout +60000 ms$/m)
+    assert.match(shared, /^workers +2$/m)
+    assert.match(check(fileOf(`[FASTCGI]\n DocumentRoot /\n${SERVER}`)).text, /^workers +those of Node's cluster/m)
   })
 
   it('says that a PHP will be found where no server is given', () => {

@@ -27,13 +27,17 @@ describe('a Monkey 1.5 file', () => {
       '[FASTCGI_SERVER]\n\tServerName      php5-fpm1\n\tServerPath      /var/run/php5-fpm.sock\n\tMaxConnections  20\n\n' +
       '[FASTCGI_LOCATION]\n\tLocationName    php5_location\n\tServerNames     php5-fpm1\n\tKeepAlive       On\n\tMatch           /*.php\n'
     const folder = folderOf(context, { 'a.conf': text })
-    assert.deepEqual(readConfig(join(folder, 'a.conf')), {
-      options: {
-        servers: [{ name: 'php5-fpm1', address: '/var/run/php5-fpm.sock', maxConnections: 20 }],
-        locations: [{ name: 'php5_location', servers: ['php5-fpm1'], keepAlive: true, match: [/\/*.php/s] }],
-      },
-      warnings: [],
-    })
+    const { options, warnings } = readConfig(join(folder, 'a.conf'))
+    assert.deepEqual(
+      [options, warnings],
+      [
+        {
+          servers: [{ name: 'php5-fpm1', address: '/var/run/php5-fpm.sock', maxConnections: 20 }],
+          locations: [{ name: 'php5_location', servers: ['php5-fpm1'], keepAlive: true, match: [/\/*.php/s] }],
+        },
+        [],
+      ],
+    )
     const resolved = resolveOptions({ ...loadConfig(join(folder, 'a.conf')), root: '/srv' })
     assert.equal(resolved.locations[0]?.root, '/srv')
     assert.throws(() => resolveOptions(loadConfig(join(folder, 'a.conf'))), /php5_location.*DocumentRoot/)
@@ -92,6 +96,31 @@ describe('a Monkey 1.5 file', () => {
     const [location] = resolveOptions(options).locations
     assert.equal(location?.readTimeout, 5000)
     assert.equal(location?.requestBuffering, 'on')
+  })
+
+  it('takes what is needed of many servers', (context) => {
+    const many = ' Weight 3\n Backup on\n MaxFails 0\n FailTimeout 30\n'
+    const folder = folderOf(context, {
+      'a.conf': `[FASTCGI]\n Workers 2\n DocumentRoot /\n${SERVER} HealthCheck timeout=1 ping=/ping  interval=500ms\n[FASTCGI_SERVER]\n ServerName b\n ServerPath /b\n${many}[FASTCGI_LOCATION]\n ServerNames php b\n Balance Round-Robin\n`,
+    })
+    const { servers, locations, workers } = resolveOptions(loadConfig(join(folder, 'a.conf')))
+    const [php, b] = servers
+    assert.equal(workers, 2)
+    assert.deepEqual(php?.healthCheck, { interval: 500, timeout: 1000, ping: '/ping', script: null })
+    assert.deepEqual([b?.weight, b?.backup, b?.maxFails, b?.failTimeout], [3, true, 0, 30_000])
+    assert.equal(locations[0]?.balance, 'round-robin')
+  })
+
+  it('takes as many Workers as the smallest server has connections', (context) => {
+    const folder = folderOf(context, { 'a.conf': `[FASTCGI]\n Workers 64\n${SERVER}` })
+    assert.equal(loadConfig(join(folder, 'a.conf')).workers, 64)
+  })
+
+  it('lets Workers share what Command starts, as each process has its own', (context) => {
+    const folder = folderOf(context, {
+      'a.conf': '[FASTCGI]\n Workers 9\n[FASTCGI_SERVER]\n ServerName a\n Command php-fpm\n MaxConnections 2\n',
+    })
+    assert.equal(loadConfig(join(folder, 'a.conf')).workers, 9)
   })
 
   it('takes defaults of all locations from [FASTCGI], which options in JavaScript replace', (context) => {
@@ -179,7 +208,33 @@ describe('a Monkey 1.5 file', () => {
       `${LOCATION} MaxConnections 3\n`,
       /^a\.conf:6: MaxConnections belongs to \[FASTCGI_SERVER\], not to/,
     ],
-    ['a key of a later release', `${SERVER} Weight 3\n`, /^a\.conf:4: Weight is not in this release/],
+    ['a weight of 0', `${SERVER} Weight 0\n`, /^a\.conf:4: Weight: 0 is not allowed here; give .* 1 to 1000$/],
+    [
+      'a health check of other words',
+      `${SERVER} HealthCheck /ping 5s\n`,
+      /^a\.conf:4: HealthCheck: "\/ping 5s" is not allowed here; give ping=\/path or script=/,
+    ],
+    [
+      'a word of a health check that stands twice',
+      `${SERVER} HealthCheck ping=/a ping=/b\n`,
+      /^a\.conf:4: HealthCheck: "ping=\/a ping=\/b" /,
+    ],
+    [
+      'an interval that is none',
+      `${SERVER} HealthCheck ping=/a interval=5x\n`,
+      /^a\.conf:4: HealthCheck\.interval: "5x" .* 500ms, 5s/,
+    ],
+    [
+      'backups alone',
+      `${SERVER} Backup On\n[FASTCGI_LOCATION]\n ServerNames php\n`,
+      /^a\.conf:6: ServerNames: all of these are backups; name one that is not/,
+    ],
+    ['Workers of a location', `${LOCATION} Workers 2\n`, /^a\.conf:6: Workers belongs to \[FASTCGI\], not to/],
+    [
+      'more workers than connections',
+      `[FASTCGI]\n Workers 65\n${SERVER}`,
+      /^a\.conf:2: Workers: 65 processes share the server "php" with MaxConnections 64; give it 65 or more$/,
+    ],
     [
       'a word for a flag',
       `${LOCATION} KeepAlive yes\n`,
@@ -325,18 +380,22 @@ describe('a Monkey 1.6 directory', () => {
     const folder = folderOf(context, files)
     const root = join(folder, 'www')
     const b = { servers: ['php5-fpm'], hosts: ['B.example'], root }
-    assert.deepEqual(readConfig(folder), {
-      options: {
-        ...expected,
-        locations: [
-          ...expected.locations,
-          { ...b, name: 'b_0', match: [/\/.*\.php/is] },
-          { ...b, name: 'b_1', match: [/^\/x/is] },
-        ],
-      },
-      warnings: [],
-    })
-    resolveOptions(loadConfig(folder))
+    const { options, warnings } = readConfig(folder)
+    assert.deepEqual(
+      [options, warnings],
+      [
+        {
+          ...expected,
+          locations: [
+            ...expected.locations,
+            { ...b, name: 'b_0', match: [/\/.*\.php/is] },
+            { ...b, name: 'b_1', match: [/^\/x/is] },
+          ],
+        },
+        [],
+      ],
+    )
+    resolveOptions(options)
   })
 
   it('is read as well by the path of the plugin’s file', (context) => {

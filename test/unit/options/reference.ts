@@ -1,4 +1,4 @@
-import type { Key } from '../../../lib/options/schema.ts'
+import type { Key } from '../../../lib/options/key.ts'
 
 /** The reference table of a section, as docs/configuration.md has it. */
 export function referenceTable(keys: Readonly<Record<string, Key<unknown>>>): string {

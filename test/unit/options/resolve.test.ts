@@ -27,9 +27,11 @@ function messageOf(options: unknown): string {
 
 const withServer = (settings: object): object => ({ root: 'public', server, ...settings })
 
+const withOnly = (settings: object): object => ({ root: 'public', server: { address: server, ...settings } })
+
 describe('resolveOptions', () => {
   it('completes the short form', () => {
-    const { servers, locations, trustProxy, logger } = resolveOptions({ root: 'public', server })
+    const { servers, locations, trustProxy, logger, workers } = resolveOptions({ root: 'public', server })
     assert.deepEqual(servers, [
       {
         name: 'default',
@@ -40,6 +42,11 @@ describe('resolveOptions', () => {
         maxRequests: Number.POSITIVE_INFINITY,
         idleTimeout: 30_000,
         restarts: false,
+        weight: 1,
+        backup: false,
+        maxFails: 3,
+        failTimeout: 10_000,
+        healthCheck: null,
       },
     ])
     assert.deepEqual(locations, [
@@ -60,6 +67,7 @@ describe('resolveOptions', () => {
         static: false,
         keepAlive: false,
         reuseAfterBody: false,
+        balance: 'least-connections',
         queueTimeout: 30_000,
         queueLimit: 1024,
         connectTimeout: 5000,
@@ -78,6 +86,7 @@ describe('resolveOptions', () => {
     ])
     assert.equal(trustProxy, null)
     assert.equal(logger, console)
+    assert.equal(workers, null)
   })
 
   it('freezes the result and nothing of the caller', () => {
@@ -233,6 +242,46 @@ describe('resolveOptions', () => {
     )
   })
 
+  it('takes what is needed of many servers', () => {
+    const many = { weight: 1000, maxFails: 0, failTimeout: '1m', healthCheck: { script: '/srv/a b.php' } }
+    const { servers, locations } = resolveOptions({
+      root: '/',
+      balance: 'ip-hash',
+      servers: [
+        { name: 'a', address: '/a', ...many },
+        { name: 'b', command: 'php-fpm', backup: true, healthCheck: { ping: '/ping', interval: 500, timeout: '1m' } },
+      ],
+      locations: [{}, { balance: 'fill' }],
+    })
+    const [a, b] = servers
+    assert.deepEqual([a?.weight, a?.backup, a?.maxFails, a?.failTimeout], [1000, false, 0, 60_000])
+    assert.deepEqual(a?.healthCheck, { interval: 5000, timeout: 2000, ping: null, script: '/srv/a b.php' })
+    assert.deepEqual(b?.healthCheck, { interval: 500, timeout: 60_000, ping: '/ping', script: null })
+    assert.equal(b?.backup, true)
+    assert.equal(Object.isFrozen(a?.healthCheck), true)
+    assert.deepEqual(
+      locations.map(({ balance }) => balance),
+      ['ip-hash', 'fill'],
+    )
+  })
+
+  it('lets a backup stand beside a server that is none', () => {
+    const servers = [
+      { name: 'a', address: '/a', backup: true },
+      { name: 'b', address: '/b' },
+    ]
+    assert.equal(resolveOptions({ root: '/', servers }).locations[0]?.servers.length, 2)
+    assert.equal(resolveOptions({ root: '/', servers, locations: [{ servers: 'b' }] }).locations.length, 1)
+  })
+
+  it('takes as many workers as the smallest server has connections, but what is started here is no matter', () => {
+    const servers = [
+      { name: 'a', address: '/a', maxConnections: 4 },
+      { name: 'b', command: 'php-fpm', maxConnections: 1 },
+    ]
+    assert.equal(resolveOptions({ root: '/', servers, workers: 4 }).workers, 4)
+  })
+
   it('takes a logger or none', () => {
     const logger = { error: String, warn: String, info: String }
     assert.equal(resolveOptions({ server, root: '/', logger }).logger, logger)
@@ -281,12 +330,58 @@ describe('resolveOptions refuses', () => {
       /^locations\[0\]\.trustProxy: .* top level/,
     ],
     ['an inherited name as a key', withServer({ toString: 1 }), /^toString: there is no such option/],
-    ['a key of a later release', withServer({ balance: 'random' }), /^balance: this option is not in this release$/],
+    ['a balance that is none', withServer({ balance: 'fair' }), /^balance: "fair" .* fill, round-robin, least-conn/],
+    ['a weight of 0', withOnly({ weight: 0 }), /^server\.weight: 0 .* a whole number from 1 to 1000$/],
+    ['a weight over 1000', withOnly({ weight: 1001 }), /^server\.weight: 1001 /],
+    ['a negative maxFails', withOnly({ maxFails: -1 }), /^server\.maxFails: -1 /],
+    ['no failTimeout', withOnly({ failTimeout: 0 }), /^server\.failTimeout: 0 .* give 500ms, 5s/],
+    ['a failTimeout without end', withOnly({ failTimeout: 'none' }), /^server\.failTimeout: "none" /],
+    ['a health check that is text', withOnly({ healthCheck: '/ping' }), /^server\.healthCheck: .* give ping=\/path/],
+    ['a health check in a list', withOnly({ healthCheck: [] }), /^server\.healthCheck: \[\] /],
     [
-      'weight of a server',
-      { root: '/', servers: [{ name: 'a', address: '/a', weight: 2 }] },
-      /^servers\[0\]\.weight: .* not in this release/,
+      'a health check of nothing',
+      withOnly({ healthCheck: { interval: '1s' } }),
+      /^server\.healthCheck: there is neither ping nor script; give one: /,
     ],
+    [
+      'a health check of two kinds',
+      withOnly({ healthCheck: { ping: '/ping', script: '/a.php' } }),
+      /^server\.healthCheck: there are both ping and script; give one/,
+    ],
+    [
+      'an unknown word of a health check',
+      withOnly({ healthCheck: { ping: '/ping', intervall: '1s' } }),
+      /^server\.healthCheck\.intervall: there is no such option; did you mean interval\?$/,
+    ],
+    [
+      'a ping without its slash',
+      withOnly({ healthCheck: { ping: 'ping' } }),
+      /^server\.healthCheck\.ping: "ping" .* begins with \/ and has no query/,
+    ],
+    ['a ping with a query', withOnly({ healthCheck: { ping: '/ping?json' } }), /^server\.healthCheck\.ping: /],
+    ['a ping with a blank', withOnly({ healthCheck: { ping: '/p g' } }), /^server\.healthCheck\.ping: /],
+    ['an empty script', withOnly({ healthCheck: { script: '' } }), /^server\.healthCheck\.script: "" /],
+    ['an interval of 0', withOnly({ healthCheck: { ping: '/', interval: 0 } }), /^server\.healthCheck\.interval: 0 /],
+    ['a timeout of none', withOnly({ healthCheck: { ping: '/', timeout: 'none' } }), /^server\.healthCheck\.timeout: /],
+    [
+      'backups alone',
+      {
+        root: '/',
+        servers: [
+          { name: 'a', address: '/a' },
+          { name: 'b', address: '/b', backup: true },
+        ],
+        locations: [{ name: 'x', servers: 'b' }],
+      },
+      /^locations\[0\]\.servers: every server of the location "x" is a backup \(b\), .* leave backup out of one/,
+    ],
+    ['no workers', withServer({ workers: 0 }), /^workers: 0 /],
+    [
+      'more workers than connections',
+      { ...withOnly({ maxConnections: 3 }), workers: 4 },
+      /^workers: 4 processes share the server "default" with maxConnections 3, .* 4 or more/,
+    ],
+    ['workers of a location', withServer({ locations: [{ workers: 1 }] }), /^locations\[0\]\.workers: .* top level$/],
     ['a server without a name', { root: '/', servers: [{ address: '/a' }] }, /^servers\[0\]\.name is required/],
     [
       'a server without an address',

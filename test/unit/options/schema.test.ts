@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { gatewayKeys, isLaterKey, type Key, locationKeys, serverKeys } from '../../../lib/options/schema.ts'
+import type { Key } from '../../../lib/options/key.ts'
+import { gatewayKeys, locationKeys, serverKeys } from '../../../lib/options/schema.ts'
 import { referenceTable } from './reference.ts'
 
 type Table = Readonly<Record<string, Key<unknown>>>
@@ -25,15 +26,6 @@ describe('the schema', () => {
     const older = new Set(['name', 'address', 'servers', 'match', 'hosts', 'root', 'params', 'trustProxy'])
     for (const [option, { directives }] of keys) {
       if (!older.has(option)) assert.deepEqual(directives, [option.charAt(0).toUpperCase() + option.slice(1)])
-    }
-  })
-
-  it('holds no key of a later release', () => {
-    for (const [option, { directives }] of keys) {
-      assert.equal([option, ...directives].some(isLaterKey), false, option)
-    }
-    for (const key of ['Weight', 'backup', 'MaxFails', 'failTimeout', 'Balance']) {
-      assert.equal(isLaterKey(key), true, key)
     }
   })
 
