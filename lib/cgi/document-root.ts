@@ -1,7 +1,8 @@
 import { realpath, type Stats, stat } from 'node:fs'
 import { sep } from 'node:path'
 import { FastCgiError } from '../errors.ts'
-import { utf8Bytes } from './path.ts'
+import { unicodeText, utf8Bytes } from './path.ts'
+import { isSpelledForWindows } from './windows-name.ts'
 
 /** What a name is on disk: `other` is a device, a socket or a FIFO; `absent` also what may not be looked at. */
 export type FileKind = 'file' | 'directory' | 'other' | 'absent'
@@ -80,14 +81,20 @@ export class DocumentRoot {
   readonly #symlinks: 'follow' | 'inside'
   readonly #resolveRoot: boolean
   readonly #now: () => number
+  readonly #isWindows: boolean
   #real: Promise<string | null> | undefined
   #realUntil = 0
 
-  constructor(options: DocumentRootOptions, now: () => number = Date.now) {
+  constructor(
+    options: DocumentRootOptions,
+    now: () => number = Date.now,
+    platform: NodeJS.Platform = process.platform,
+  ) {
     this.#root = utf8Bytes(options.root)
     this.#symlinks = options.symlinks
     this.#resolveRoot = options.resolveRoot
     this.#now = now
+    this.#isWindows = platform === 'win32'
   }
 
   /** A path's name under the configured root, without a look at the disk. */
@@ -95,10 +102,14 @@ export class DocumentRoot {
     return { filename: join(this.#root, path), root: this.#root }
   }
 
-  /** What a path under the root is. With symlinks `inside`, what leaves the real root is absent. */
+  /**
+   * What a path under the root is. With symlinks `inside`, what leaves the real root is absent; on Windows, what would be
+   * another file there than its name says.
+   */
   async find(path: string): Promise<FoundFile> {
     const root = this.#resolveRoot ? ((await this.#realRoot()) ?? this.#root) : this.#root
     const filename = join(root, path)
+    if (this.#isWindows && !isSpelledForWindows(unicodeText(path))) return { kind: 'absent', filename, root }
     const kind = await kindOf(filename)
     if (kind === 'absent' || this.#symlinks === 'follow') return { kind, filename, root }
     return { kind: (await this.#isInside(filename)) ? kind : 'absent', filename, root }

@@ -3,8 +3,11 @@ import { type DecodedPath, decodePath, foldPath, unicodeText, utf8Bytes } from '
 /** Code points that HFS+ leaves out when it compares names (CVE-2014-9390, Git). */
 const IGNORED_BY_HFS = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/gu
 
-/** What Windows leaves out at the end of a name: dots, spaces, an NTFS stream (`::$DATA`); and slashes. */
-const END_OF_NAME: string = String.raw`[. ]*(?::[^/\\]*)?[/\\. ]*$`
+/** Behind a name Windows leaves out dots and spaces, and what follows a colon is an NTFS stream (`::$DATA`). */
+const END_OF_NAME = '[. ]*(?::|$)'
+
+/** At the end of a path: slashes of either kind, and what Windows leaves out. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['/', '\\', '.', ' '])
 
 /** Regular expression source for a text as it stands. */
 export function escapePattern(text: string): string {
@@ -12,8 +15,8 @@ export function escapePattern(text: string): string {
 }
 
 /**
- * Matches a path (as {@link sourceText} gives it) whose last segment some file system could take for a script's file:
- * in any case, with what Windows leaves out at the end, or by the short name it gives a long extension (`INDEX~1.PHT`).
+ * Matches the name of a path (as {@link sourceText} gives it) that some file system could take for a script's file: in any
+ * case, with what Windows leaves out at the end, or by the short name it gives a long extension (`INDEX~1.PHT`).
  * `alsoEndings` are further endings, as regular expression source.
  */
 export function sourcePattern(extensions: readonly string[], alsoEndings: readonly string[] = []): RegExp {
@@ -26,9 +29,16 @@ export function sourcePattern(extensions: readonly string[], alsoEndings: readon
   return new RegExp(`(?:${endings.join('|')})${END_OF_NAME}`, 'iu')
 }
 
-/** A byte string as {@link sourcePattern} is asked about it. */
+/**
+ * The last name of a path, as {@link sourcePattern} is asked about it; what a file system leaves out behind it is cut here, for a
+ * regular expression would try every place where that could begin.
+ */
 export function sourceText(path: string): string {
-  return unicodeText(path).replace(IGNORED_BY_HFS, '')
+  const text = unicodeText(path).replace(IGNORED_BY_HFS, '')
+  let end = text.length
+  while (end > 0 && LEFT_OUT.has(text.charAt(end - 1))) end -= 1
+  const start = Math.max(text.lastIndexOf('/', end - 1), text.lastIndexOf('\\', end - 1))
+  return text.slice(start + 1, end)
 }
 
 /**
@@ -38,7 +48,7 @@ export function sourceText(path: string): string {
  */
 export function staticReadings(raw: string, path: DecodedPath): readonly string[] {
   const readings = [path.path]
-  if (/[^\0-\x7f]/.test(raw)) readings.push(decodePath(utf8Bytes(raw.replace(/[\s\ufeff]+$/u, ''))).path)
+  if (/[^\0-\x7f]/.test(raw)) readings.push(decodePath(utf8Bytes(raw.trimEnd())).path)
   if (!path.path.includes('\\')) return readings
   return [...readings, ...readings.map((reading) => foldPath(reading.replaceAll('\\', '/')))]
 }

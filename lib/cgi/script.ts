@@ -92,9 +92,32 @@ export function programScript(path: DecodedPath, place: ProgramPlace): Script {
  * @throws FastCgiError ERR_FCGI_SCRIPT_HIDDEN
  */
 export function assertOneSegment(name: string, value: string): void {
-  // A leading dot could, with its neighbour, become `..`.
-  if (!value.startsWith('.') && !value.includes('..') && !/[/\\\0]/.test(value)) return
-  throw new FastCgiError('ERR_FCGI_SCRIPT_HIDDEN', {
-    detail: `The route's parameter ":${name}" would leave its place in ScriptFilename: ${quoted(value)}`,
+  if (!value.includes('/') && isDescending(value)) return
+  throw outOfPlace(name, value, 'ScriptFilename')
+}
+
+/** A leading dot could, with its neighbour, become `..`. */
+function isDescending(segment: string): boolean {
+  return !segment.startsWith('.') && !segment.includes('..') && !/[\\\0]/.test(segment)
+}
+
+/** Variables by which PHP finds what it runs; a client's words may descend in them, and no more. */
+const FILE_VARIABLES: ReadonlySet<string> = new Set(['SCRIPT_FILENAME', 'DOCUMENT_ROOT', 'PATH_TRANSLATED'])
+
+/** Variables that are ini settings to PHP (php-fpm.md 15), where `;`, `=`, quotes, line ends and colons mean something. */
+const SETTING_VARIABLES: ReadonlySet<string> = new Set(['PHP_VALUE', 'PHP_ADMIN_VALUE'])
+
+/**
+ * Refuses a parameter of the route that could, in one of the operator's variables, change which file runs or with which settings.
+ * @throws FastCgiError ERR_FCGI_SCRIPT_HIDDEN
+ */
+export function assertParameterFits(variable: string, name: string, value: string): void {
+  if (FILE_VARIABLES.has(variable) && !value.split('/').every(isDescending)) throw outOfPlace(name, value, variable)
+  if (SETTING_VARIABLES.has(variable) && !/^[\p{L}\p{N}_-]*$/u.test(value)) throw outOfPlace(name, value, variable)
+}
+
+function outOfPlace(name: string, value: string, place: string): FastCgiError {
+  return new FastCgiError('ERR_FCGI_SCRIPT_HIDDEN', {
+    detail: `The route's parameter ":${name}" would leave its place in ${place}: ${quoted(value)}`,
   })
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { assertParameterFits } from '../cgi/script.ts'
 import { FastCgiError } from '../errors.ts'
 import { fillParameters } from '../routing/pattern.ts'
 
@@ -7,7 +8,8 @@ export type OperatorParam = string | ((req: IncomingMessage) => string | undefin
 
 /**
  * The operator's parameters for one request; undefined or empty ones are not to be sent.
- * @throws FastCgiError ERR_FCGI_PARAM_FUNCTION when a configured function throws or gives something else than a string
+ * @throws FastCgiError ERR_FCGI_PARAM_FUNCTION when a configured function throws or gives something else than a string;
+ * ERR_FCGI_SCRIPT_HIDDEN when a parameter of the route would say what PHP runs, or how
  */
 export function operatorParams(
   params: ReadonlyMap<string, OperatorParam>,
@@ -16,8 +18,12 @@ export function operatorParams(
 ): [name: string, value: string | undefined][] {
   return [...params].map(([name, param]) => [
     name,
-    typeof param === 'string' ? fillParameters(param, routeParams) : callParam(name, param, req),
+    typeof param === 'string' ? fill(name, param, routeParams) : callParam(name, param, req),
   ])
+}
+
+function fill(variable: string, template: string, routeParams: Readonly<Record<string, string>>): string {
+  return fillParameters(template, routeParams, (name, value) => assertParameterFits(variable, name, value))
 }
 
 function callParam(

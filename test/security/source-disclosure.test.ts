@@ -68,13 +68,13 @@ const hosts: Readonly<Record<string, (handler: Handler, mount: string) => Server
 }
 
 /** The bytes of the answer to one request, whatever they are. */
-function answerTo(port: number, target: string): Promise<string> {
+function answerTo(port: number, target: string, host = 'example.com'): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     const socket = connectSocket(port, '127.0.0.1')
     socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject)
     socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')))
-    socket.write(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n`, 'latin1'))
+    socket.write(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, 'latin1'))
   })
 }
 
@@ -204,6 +204,27 @@ test('sends no source for any target that is made of such pieces', async () => {
     }),
     { numRuns: 1000, examples: spellings.map((spelling) => [[spelling.slice(1)]]) },
   )
+})
+
+test('sends no source to a host that no location names: a client names its host as it likes', async () => {
+  for (const hosts of [['www.example.com'], ['www.example.com', 'example.com']]) {
+    await using listening = await listen(
+      createServer(express().use(guard({ hosts, checkLocal: true }), express.static(tree.root))),
+    )
+    for (const host of ['', 'other.example', '127.0.0.1', 'www.example.com.evil.example', 'EXAMPLE.com', '[::1]']) {
+      for (const target of [
+        '/index.php',
+        '/index%2ephp',
+        '/UPPER.PHP',
+        '/index.php/',
+        `http://${host || 'x'}/index.php`,
+      ]) {
+        const answer = await answerTo(listening.port, target, host)
+        assert.ok(answer.startsWith('HTTP/1.1 ') && !answer.includes(SOURCE), `${target} of ${host}`)
+      }
+    }
+    assert.match(await answerTo(listening.port, '/style.css', 'other.example'), /body \{\}/)
+  }
 })
 
 test('lets an Express route that is called like a script but is no file pass', async () => {

@@ -35,7 +35,8 @@ async function namesSource(reading: string, path: DecodedPath, site: ScriptSite<
 function hidden(facts: RequestFacts): FastCgiError {
   return new FastCgiError('ERR_FCGI_SCRIPT_HIDDEN', {
     detail:
-      `${quoted(facts.mount + facts.path)} names a script's file but no location runs it: ` +
-      'it is refused, since express.static would send its source. Let a Match take it, or move the file out of the root.',
+      `${quoted(facts.mount + facts.path)} names a script's file but no location of ${quoted(facts.serverName)} runs it: it is ` +
+      'refused, since express.static would send its source. Let a Match take it, or move the file out of the root; ' +
+      'where hosts have roots of their own, let one handler have the locations of all of them.',
   })
 }

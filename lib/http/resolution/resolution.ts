@@ -34,6 +34,8 @@ interface Search<L> {
   readonly facts: RequestFacts
   readonly path: DecodedPath
   readonly routes: readonly Route<Site<L>>[]
+  /** Those of every host. */
+  readonly sites: readonly ScriptSite<L>[]
   readonly taken: Taken<ScriptSite<L>> | null
   /** What the path is under each root; asked once. */
   readonly found: Map<DocumentRoot, Promise<FoundFile>>
@@ -42,10 +44,13 @@ interface Search<L> {
 /** Decides what becomes of requests: which location serves, and by which script. */
 export class Resolver<L extends ResolvableLocation> {
   readonly #router: Router<Site<L>>
+  readonly #sites: readonly ScriptSite<L>[]
 
   /** @throws OptionError for a route that path-to-regexp refuses */
   constructor(locations: readonly L[]) {
-    this.#router = new Router(prepareSites(locations))
+    const sites = prepareSites(locations)
+    this.#router = new Router(sites)
+    this.#sites = sites.filter((site) => site.kind === 'scripts')
   }
 
   /**
@@ -57,13 +62,14 @@ export class Resolver<L extends ResolvableLocation> {
     if (facts.path === '*') return PASS
     const path = decodePath(facts.path)
     const routes = this.#router.routes(facts.serverName)
+    const sites = this.#sites
     for (const { location: site, pattern } of routes) {
       const match = pattern.exec(path.text)
       if (match === null) continue
       if (site.kind === 'program') return runProgram(facts, path, { site, match })
-      return search({ facts, path, routes, taken: { site, match }, found: new Map() })
+      return search({ facts, path, routes, sites, taken: { site, match }, found: new Map() })
     }
-    return search({ facts, path, routes, taken: null, found: new Map() })
+    return search({ facts, path, routes, sites, taken: null, found: new Map() })
   }
 }
 
@@ -138,8 +144,9 @@ async function controller<L>(request: Search<L>): Promise<Resolution<L> | null> 
   return { kind: 'script', location: site.location, script, params: taken?.match.params ?? NO_PARAMS }
 }
 
-async function passOn<L>({ facts, path, routes }: Search<L>): Promise<Resolution<L>> {
-  await refuseSource(facts, path, scriptSites(routes))
+/** A client names its host as it likes, and express.static asks for none: the sites of all hosts count. */
+async function passOn<L>({ facts, path, sites }: Search<L>): Promise<Resolution<L>> {
+  await refuseSource(facts, path, sites)
   return PASS
 }
 

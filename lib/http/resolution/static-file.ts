@@ -68,10 +68,12 @@ function hiddenPattern(extensions: readonly string[]): RegExp {
 }
 
 /** A dotfile anywhere on the way, or a last name that Windows would shorten to another one. */
-const DOTFILE_OR_SHORTENED = /\/\.|[. ]$|:[^/]*$/
+function isDotfileOrShortened(path: string): boolean {
+  return path.includes('/.') || /[. ]$/.test(path) || path.includes(':', path.lastIndexOf('/'))
+}
 
 function refuseHidden(path: string, extensions: readonly string[]): void {
-  if (!DOTFILE_OR_SHORTENED.test(path) && !hiddenPattern(extensions).test(sourceText(path))) return
+  if (!isDotfileOrShortened(path) && !hiddenPattern(extensions).test(sourceText(path))) return
   const detail = `${quoted(path)} is a dotfile, a script's source or looks like it: Static never serves these`
   throw new FastCgiError('ERR_FCGI_SCRIPT_HIDDEN', { detail })
 }

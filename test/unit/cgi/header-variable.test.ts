@@ -82,6 +82,10 @@ for (const name of [
   'Client-Cert',
   'Remote-User',
   'If-None-Match',
+  'User-Agent',
+  'True-Client-IP',
+  'Auth-User',
+  'OIDC-Claim-Sub',
 ]) {
   test(`does not let Connection take ${name} away`, () => assert.equal(connectionNominees(`close, ${name}`).size, 1))
 }

@@ -69,3 +69,24 @@ test('reads characters that are not encoded as Latin-1 too, without a no-break s
   assert.deepEqual(readings('/\xe9.php'), ['/\xe9.php', '/\xc3\xa9.php'])
   assert.deepEqual(readings('/index.php\xa0'), ['/index.php\xa0', '/index.php'])
 })
+
+test('needs no more than a walk along a path of a million characters', () => {
+  const many = 1_000_000
+  for (const [begin, repeated, end] of [
+    ['/x.php', '.', 'x'],
+    ['/x.php', ' .', 'x'],
+    ['/x.php:', '.', 'x/x'],
+    ['/x.php', './', 'x'],
+    ['/', ':', '/x'],
+    ['/', '.php.', 'x'],
+    ['/', '~1', 'x'],
+  ] as const) {
+    const text = sourceText(begin + repeated.repeat(many / repeated.length) + end)
+    assert.doesNotMatch(text, sourcePattern(['.php', '.phtml'], ['~']))
+  }
+})
+
+test('needs no more than a walk to trim what is no end', () => {
+  const raw = `/${'\xa0'.repeat(1_000_000)}x`
+  assert.equal(readings(raw).length, 2)
+})

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { DocumentRoot } from '../../../lib/cgi/document-root.ts'
 import { decodePath } from '../../../lib/cgi/path.ts'
-import { assertOneSegment, locateScript, programScript, splitScript } from '../../../lib/cgi/script.ts'
+import {
+  assertOneSegment,
+  assertParameterFits,
+  locateScript,
+  programScript,
+  splitScript,
+} from '../../../lib/cgi/script.ts'
 import { documentTree } from '../../support/document-tree.ts'
 
 const PHP = ['.php']
@@ -123,3 +129,28 @@ for (const value of ['a/b', '..', '.', '.hidden', 'a..b', 'a\\b', 'a\0b', '/']) 
 for (const value of ['', 'a', 'a.b', 'é', 'a b']) {
   test(`takes ${JSON.stringify(value)} as a part of a program's file name`, () => assertOneSegment('name', value))
 }
+
+const outOfPlace = { code: 'ERR_FCGI_SCRIPT_HIDDEN', status: 404 }
+
+for (const value of ['..', '../x', 'a/../b', 'a/.git', 'a\\b', 'a\0', 'a/b..']) {
+  test(`refuses ${JSON.stringify(value)} in a variable that names a file`, () => {
+    for (const variable of ['SCRIPT_FILENAME', 'DOCUMENT_ROOT', 'PATH_TRANSLATED']) {
+      assert.throws(() => assertParameterFits(variable, 'page', value), outOfPlace)
+    }
+  })
+}
+
+for (const value of ['a:b', 'a;b', 'a=b', '"', "'", 'a b', 'a\n', '$a', 'a/b', '.', 'a.b', 'a,b', '(a)']) {
+  test(`refuses ${JSON.stringify(value)} in an ini setting of PHP`, () => {
+    for (const variable of ['PHP_VALUE', 'PHP_ADMIN_VALUE']) {
+      assert.throws(() => assertParameterFits(variable, 'page', value), outOfPlace)
+    }
+  })
+}
+
+test('takes plain words in variables that decide what runs, and anything in others', () => {
+  assertParameterFits('SCRIPT_FILENAME', 'page', 'a/b.c/d')
+  assertParameterFits('PHP_VALUE', 'tenant', 'caf\u00e9_1-a')
+  assertParameterFits('PHP_VALUE', 'tenant', '')
+  assertParameterFits('HTTP_X_PAGE', 'page', '../\n;"')
+})

@@ -120,7 +120,15 @@ describe('the order of locations', () => {
     ]
     assert.equal(await resolve('/info.php', locations, { serverName: 'a.example' }), '/info.php| by a')
     assert.equal(await resolve('/info.php', locations, { serverName: 'b.example' }), '/info.php| by rest')
-    assert.equal(await resolve('/info.php', locations.slice(0, 1), { serverName: 'b.example' }), 'pass')
+    assert.equal(await resolve('/none.php', locations.slice(0, 1), { serverName: 'b.example' }), 'pass')
+  })
+
+  test('refuses a script of one host that is asked for under another, as express.static asks for no host', async () => {
+    const locations = [{ hosts: ['a.example'] }, { root: `${tree.root}/other`, hosts: ['b.example'] }]
+    for (const serverName of ['b.example', 'c.example', '']) {
+      await assert.rejects(resolve('/info.php', locations, { serverName }), hidden)
+    }
+    assert.equal(await resolve('/only.php', locations, { serverName: 'b.example' }), '/only.php| by php')
   })
 
   test('finds an index through the location whose match takes it', async () => {
