@@ -27,6 +27,16 @@ export interface DocumentRootOptions {
 const REAL_ROOT_LIFETIME = 1000
 
 /**
+ * How long a file that was found is believed to be there, in milliseconds. A look at the disk goes through Node's thread pool and is by
+ * far the dearest step of a small request. That nothing is there is never believed: what has just been made is found. A script that is
+ * gone since is the backend's 404.
+ */
+const FILE_LIFETIME = 1000
+
+/** Files remembered at once; only names of files that exist come here. */
+const MOST_FILES = 4096
+
+/**
  * Errors that say "there is no such file for us". EACCES and EPERM are among them: express.static could not read the file
  * either, so that passing the request on leaks nothing.
  */
@@ -75,7 +85,7 @@ export function realPathOf(filename: string): Promise<string | null> {
   })
 }
 
-/** The root of a location's scripts on this disk. Remembers its real path for a second, where that is asked for. */
+/** The root of a location's scripts on this disk. Remembers for a second which files are there, and its real path. */
 export class DocumentRoot {
   readonly #root: string
   readonly #symlinks: 'follow' | 'inside'
@@ -84,6 +94,9 @@ export class DocumentRoot {
   readonly #isWindows: boolean
   #real: Promise<string | null> | undefined
   #realUntil = 0
+  /** Regular files by path, believed until {@link #filesUntil}. */
+  readonly #files = new Map<string, FoundFile>()
+  #filesUntil = 0
 
   constructor(
     options: DocumentRootOptions,
@@ -102,11 +115,36 @@ export class DocumentRoot {
     return { filename: join(this.#root, path), root: this.#root }
   }
 
+  /** The regular file that a path was a moment ago, or null: ask {@link find}. */
+  recall(path: string): FoundFile | null {
+    const file = this.#files.get(path)
+    if (file === undefined) return null
+    if (this.#now() < this.#filesUntil) return file
+    this.#files.clear()
+    return null
+  }
+
   /**
    * What a path under the root is. With symlinks `inside`, what leaves the real root is absent; on Windows, what would be
    * another file there than its name says.
    */
   async find(path: string): Promise<FoundFile> {
+    const asked = this.#now()
+    const found = await this.#lookUp(path)
+    if (found.kind === 'file') this.#remember(path, found, asked)
+    return found
+  }
+
+  /** All are forgotten together, a lifetime after the first: no clock for each. */
+  #remember(path: string, file: FoundFile, asked: number): void {
+    if (this.#now() >= this.#filesUntil || this.#files.size >= MOST_FILES) this.#files.clear()
+    // What was found under a real root is believed no longer than that root is.
+    const until = asked + FILE_LIFETIME
+    if (this.#files.size === 0) this.#filesUntil = this.#resolveRoot ? Math.min(until, this.#realUntil) : until
+    this.#files.set(path, file)
+  }
+
+  async #lookUp(path: string): Promise<FoundFile> {
     const root = this.#resolveRoot ? ((await this.#realRoot()) ?? this.#root) : this.#root
     const filename = join(root, path)
     if (this.#isWindows && !isSpelledForWindows(unicodeText(path))) return { kind: 'absent', filename, root }

@@ -47,6 +47,15 @@ export interface ScriptPlace {
   readonly checkLocal: boolean
 }
 
+/** The script that a path names, where that is known without a look at the disk; null: ask {@link locateScript}. */
+export function recallScript(path: string, { extensions, files, checkLocal }: ScriptPlace): Script | null {
+  const split = splitScript(path, extensions)
+  if (split === null) return null
+  if (!checkLocal) return scriptOf(split, files.name(split.scriptName))
+  const file = files.recall(split.scriptName)
+  return file === null ? null : scriptOf(split, file)
+}
+
 /** The script that a path names, or null. A directory that is called like a script is passed over. */
 export async function locateScript(path: string, place: ScriptPlace): Promise<Script | null> {
   const { extensions, files, checkLocal } = place

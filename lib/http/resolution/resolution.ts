@@ -1,7 +1,7 @@
 import type { DocumentRoot, FoundFile } from '../../cgi/document-root.ts'
 import type { RequestFacts } from '../../cgi/facts.ts'
 import { type DecodedPath, decodePath, utf8Bytes } from '../../cgi/path.ts'
-import { assertOneSegment, locateScript, programScript, type Script } from '../../cgi/script.ts'
+import { assertOneSegment, locateScript, programScript, recallScript, type Script } from '../../cgi/script.ts'
 import { fillParameters, type PatternMatch } from '../../routing/pattern.ts'
 import { type Route, Router } from '../../routing/router.ts'
 import { refuseSource } from './hidden-source.ts'
@@ -67,6 +67,8 @@ export class Resolver<L extends ResolvableLocation> {
       const match = pattern.exec(path.text)
       if (match === null) continue
       if (site.kind === 'program') return runProgram(facts, path, { site, match })
+      const script = path.unsafe ? null : recallScript(path.path, site)
+      if (script !== null) return { kind: 'script', location: site.location, script, params: match.params }
       return search({ facts, path, routes, sites, taken: { site, match }, found: new Map() })
     }
     return search({ facts, path, routes, sites, taken: null, found: new Map() })

@@ -126,3 +126,49 @@ test('keeps the configured root while the link to it is away', async () => {
     releases.remove()
   }
 })
+
+test('remembers for a second that a file is there, and nothing else', async () => {
+  let now = 5_000
+  const files = new DocumentRoot({ root, symlinks: 'follow', resolveRoot: false }, () => now)
+  tree.write('www/brief.php')
+  assert.equal(files.recall('/brief.php'), null)
+  const found = await files.find('/brief.php')
+  rmSync(`${root}/brief.php`)
+  now += 999
+  assert.deepEqual(files.recall('/brief.php'), found)
+  now += 1
+  assert.equal(files.recall('/brief.php'), null)
+  for (const path of ['/brief.php', '/dir', '/none.php']) {
+    assert.notEqual((await files.find(path)).kind, 'file')
+    assert.equal(files.recall(path), null, path)
+  }
+})
+
+test('looks at a file anew when its second is over, however often it was asked for', async () => {
+  let now = 5_000
+  const files = new DocumentRoot({ root, symlinks: 'follow', resolveRoot: false }, () => now)
+  await files.find('/index.php')
+  now += 600
+  await files.find('/linked.php')
+  assert.notEqual(files.recall('/index.php'), null)
+  now += 600
+  assert.equal(files.recall('/index.php'), null)
+  assert.equal(files.recall('/linked.php'), null)
+})
+
+test('remembers no file that leaves the root under symlinks inside', async () => {
+  const files = new DocumentRoot({ root, symlinks: 'inside', resolveRoot: false })
+  await files.find('/escape.php')
+  assert.equal(files.recall('/escape.php'), null)
+})
+
+test('does not believe a file longer than the real root it was found under', async () => {
+  let now = 5_000
+  const files = new DocumentRoot({ root, symlinks: 'follow', resolveRoot: true }, () => now)
+  await files.find('/dir')
+  now += 900
+  await files.find('/index.php')
+  assert.notEqual(files.recall('/index.php'), null)
+  now += 100
+  assert.equal(files.recall('/index.php'), null)
+})
