@@ -1,133 +1,234 @@
 import { type Address, formatAddress, parseAddress } from '../client/address.ts'
-import { ConnectionPool, type PoolStatus } from './pool.ts'
+import type { Connection } from '../client/connection.ts'
+import { channels } from '../diagnostics.ts'
+import type { FastCgiError } from '../errors.ts'
+import { type CreateAllowance, fixedAllowance } from './allowance.ts'
+import { type BackendLog, type BackendOptions, healthOptions, isSameCheck } from './backend-options.ts'
+import type { BackendStatus } from './backend-status.ts'
+import type { Candidate } from './balance.ts'
+import { Health } from './health.ts'
+import { type ConnectionLender, HealthCheck } from './health-check.ts'
+import { type ManagedBackend, startUnlessAborted } from './managed-backend.ts'
+import { ConnectionPool } from './pool.ts'
+import { Tally } from './tally.ts'
+import type { FailedAttempt } from './verdict.ts'
 
-/** A configured server. */
-export interface BackendOptions {
-  readonly name: string
-  /** Null: it is a {@link ManagedBackend}. */
-  readonly address: string | null
-  readonly maxConnections: number
-  readonly maxRequests: number
-  readonly idleTimeout: number
-  /** Its processes are started again when they die. Default false; a managed one always is. */
-  readonly restarts?: boolean
+/** Who is told of a backend's places and of its health. */
+export interface BackendOwner {
+  /** There is a free place on it. False: nobody wants it. */
+  placeFreed(backend: Backend): boolean
+  /** It went down or came up. */
+  healthChanged(): void
+  /** Requests that wait for a place, and could be served on this backend. */
+  waitingFor(backend: Backend): number
 }
 
-/** A backend that is started by us, with its first request. */
-export interface ManagedBackend {
-  /** Valid while it runs. */
-  readonly address: string
-  readonly running: boolean
-  /** @throws FastCgiError why it does not run */
-  start(): Promise<void>
-  /** A request got its answer. */
-  noteAnswer(): void
-  stop(): Promise<void>
+/** What a backend is made with. */
+export interface BackendParts {
+  readonly owner: BackendOwner
+  readonly log?: BackendLog | null | undefined
+  /** Default: all of `maxConnections`. */
+  readonly createAllowance?: CreateAllowance | undefined
+  /** Milliseconds on a clock that never jumps. */
+  readonly now?: (() => number) | undefined
 }
 
-/** A server at run time, as `handler.status()` tells it. */
-export interface BackendStatus extends PoolStatus {
-  readonly name: string
-  /** Null: it is started with the first request. */
-  readonly address: string | null
-  /** Requests that got a whole answer. */
-  readonly requests: number
-  /** Attempts that failed. */
-  readonly failures: number
-  /** Milliseconds from sending a request to the end of its answer, over the last answers; null before the first. */
-  readonly latency: { readonly p50: number; readonly p95: number; readonly p99: number } | null
-}
-
-/** Answers over which latency is told. */
-const LATENCY_WINDOW = 256
-
-/** A server at run time: its connections and what became of its requests. */
-export class Backend {
-  readonly name: string
+/** One address of a server at run time: its connections, its health, and what became of its requests. */
+export class Backend implements Candidate, ConnectionLender {
+  /** Its address; a managed one's may change, so that it is known by its server's name. */
+  readonly key: string
   readonly pool: ConnectionPool
-  /** Its processes come and go: one that dies says little of the next. */
-  readonly restarts: boolean
-  readonly #managed: ManagedBackend | null
-  /** Null: that of the managed backend. */
-  readonly #address: Address | null
-  readonly #latencies: number[] = []
-  #requests = 0
-  #failures = 0
+  readonly health: Health
+  readonly #parts: BackendParts
+  readonly #tally: Tally = new Tally()
+  /** A managed one's address is known when it has started, and may be another the next time. */
+  readonly #place: Address | ManagedBackend
+  #options: BackendOptions
+  #check: HealthCheck | null = null
+  #draining = false
 
-  /** Throws OptionError when the address is none. */
-  constructor(options: BackendOptions, managed: ManagedBackend | null = null) {
-    this.name = options.name
-    this.#managed = managed
-    this.restarts = managed !== null || options.restarts === true
-    this.#address = options.address === null ? null : parseAddress(options.address)
-    const addressNow = (): Address => this.#address ?? parseAddress(managed?.address ?? '')
-    this.pool = new ConnectionPool({
-      ...options,
-      // Asked for each new connection: that of a managed backend is known when it has started, and may be another the next time.
-      get address(): Address {
-        return addressNow()
-      },
-    })
+  constructor(options: BackendOptions, place: Address | ManagedBackend, parts: BackendParts) {
+    this.#options = options
+    this.#place = place
+    this.#parts = parts
+    this.key = 'kind' in place ? formatAddress(place) : options.name
+    this.health = this.#createHealth()
+    this.pool = this.#createPool()
+    this.#startCheck()
   }
 
-  /** False: {@link start} must be awaited before a connection is checked out. */
+  get name(): string {
+    return this.#options.name
+  }
+
+  get weight(): number {
+    return this.#options.weight
+  }
+
+  get backup(): boolean {
+    return this.#options.backup
+  }
+
+  get busy(): number {
+    return this.pool.busy
+  }
+
+  get free(): boolean {
+    return this.pool.free
+  }
+
+  /** Its processes come and go: one that dies says little of the next. */
+  get restarts(): boolean {
+    return this.#options.restarts || !('kind' in this.#place)
+  }
+
+  /** False: {@link start} must be awaited before a connection is taken. */
   get running(): boolean {
-    return this.#managed === null || this.#managed.running
+    return 'kind' in this.#place || this.#place.running
   }
 
   /** Resolves when it runs. @throws FastCgiError why it does not, or the signal's reason */
   async start(signal: AbortSignal): Promise<void> {
-    if (this.#managed === null) return
-    await unlessAborted(this.#managed.start(), signal)
+    if (!('kind' in this.#place)) await startUnlessAborted(this.#place, signal)
   }
 
-  /** Lets the requests under way finish, closes the connections and ends what we have started. */
+  /** `php (127.0.0.1:9000)`, for the log. */
+  get description(): string {
+    return this.key === this.name ? this.name : `${this.name} (${this.key})`
+  }
+
+  /** Whatever changes in place; what it waits for or does at the moment is not disturbed. */
+  reconfigure(options: BackendOptions): void {
+    const { maxConnections, healthCheck } = this.#options
+    this.#options = options
+    this.health.reconfigure(healthOptions(options))
+    if (options.maxConnections !== maxConnections) this.pool.resize(options.maxConnections)
+    if (!isSameCheck(options.healthCheck, healthCheck)) this.#startCheck()
+  }
+
+  /** Lets the requests under way finish, then closes the connections. */
   async close(): Promise<void> {
+    this.#draining = true
+    this.#check?.close()
     await this.pool.close()
-    await this.#managed?.stop()
   }
 
-  /** Milliseconds that an answer took. */
-  noteAnswer(duration: number): void {
-    this.#managed?.noteAnswer()
-    this.#latencies[this.#requests % LATENCY_WINDOW] = duration
-    this.#requests += 1
+  /** A request is about to be sent here. */
+  noteAttempt(request: number): void {
+    if (!channels.backendAttempt.hasSubscribers) return
+    channels.backendAttempt.publish({ request, server: this.name, address: this.#shownAddress() })
   }
 
-  noteFailure(): void {
-    this.#failures += 1
+  /** A request got its whole answer, in so many milliseconds. */
+  noteAnswer(duration: number, generation: number): void {
+    if (!('kind' in this.#place)) this.#place.noteAnswer()
+    this.#tally.answer(duration)
+    this.health.noteAnswer(generation)
+  }
+
+  /** A request got none. */
+  noteFailure(attempt: FailedAttempt, generation: number): void {
+    // Below 502 are the client's mistakes and our own.
+    if (attempt.error.status >= 502) this.#tally.failure(attempt.error)
+    this.health.noteFailure(attempt, generation)
+  }
+
+  /** A request that failed here is sent again. */
+  noteRetry(): void {
+    this.#tally.retry()
+  }
+
+  borrow(): Connection | null {
+    if (!this.running || !this.pool.free) return null
+    this.pool.take()
+    return this.pool.lend()
+  }
+
+  checkIn(connection: Connection, reason: Parameters<ConnectionLender['checkIn']>[1]): void {
+    this.pool.checkIn(connection, reason)
   }
 
   get status(): BackendStatus {
     return {
-      name: this.name,
+      server: this.name,
       address: this.#shownAddress(),
+      state: this.#state,
+      backup: this.backup,
+      weight: this.weight,
+      maxConnections: this.pool.limit,
       ...this.pool.status,
-      requests: this.#requests,
-      failures: this.#failures,
-      latency: this.#latency(),
+      waiting: this.pool.waiting,
+      ...this.#tally.status,
+      downSince: this.health.up ? null : Math.round(Date.now() - this.health.downFor),
     }
   }
 
+  get #state(): BackendStatus['state'] {
+    if (this.#draining) return 'draining'
+    return this.health.up && !this.running ? 'stopped' : this.health.state
+  }
+
   #shownAddress(): string | null {
-    if (this.#address !== null) return formatAddress(this.#address)
-    return this.#managed?.running === true ? this.#managed.address : null
+    if ('kind' in this.#place) return this.key
+    return this.#place.running ? this.#place.address : null
   }
 
-  #latency(): BackendStatus['latency'] {
-    if (this.#latencies.length === 0) return null
-    const sorted = this.#latencies.toSorted((a, b) => a - b)
-    const quantile = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
-    return { p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) }
+  #createHealth(): Health {
+    return new Health(healthOptions(this.#options), {
+      now: this.#parts.now ?? (() => performance.now()),
+      onDown: (error, retryIn) => this.#wentDown(error, retryIn),
+      onUp: (downFor) => this.#cameUp(downFor),
+    })
   }
-}
 
-/** What a promise gives, unless a signal is quicker: then its reason. */
-function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-    if (signal.aborted) abort()
-  })
+  #createPool(): ConnectionPool {
+    const self = this
+    const place = this.#place
+    const { createAllowance = (_key, total) => fixedAllowance(total), owner } = this.#parts
+    return new ConnectionPool(
+      {
+        get address(): Address {
+          return 'kind' in place ? place : parseAddress(place.address)
+        },
+        get maxRequests(): number {
+          return self.#options.maxRequests
+        },
+        idleTimeout: this.#options.idleTimeout,
+      },
+      {
+        placeFreed: () => owner.placeFreed(this),
+        get waiting(): number {
+          return owner.waitingFor(self)
+        },
+      },
+      (user) => createAllowance(this.key, this.#options.maxConnections, user),
+    )
+  }
+
+  #startCheck(): void {
+    this.#check?.close()
+    const { healthCheck } = this.#options
+    this.#check = healthCheck === null ? null : new HealthCheck(healthCheck, { health: this.health, connections: this })
+    this.#check?.start()
+  }
+
+  #wentDown(error: FastCgiError, retryIn: number): void {
+    this.#parts.log?.warn(
+      `${this.description} is down, and left alone for ${retryIn} ms: ${error.code}: ${error.detail}`,
+    )
+    if (channels.backendDown.hasSubscribers) {
+      const until = Date.now() + retryIn
+      channels.backendDown.publish({ server: this.name, address: this.#shownAddress(), error, until })
+    }
+    this.#check?.hasten()
+    this.#parts.owner.healthChanged()
+  }
+
+  #cameUp(downFor: number): void {
+    this.#parts.log?.info(`${this.description} is up again after ${Math.round(downFor)} ms`)
+    if (channels.backendUp.hasSubscribers) {
+      channels.backendUp.publish({ server: this.name, address: this.#shownAddress(), downFor })
+    }
+    this.#parts.owner.healthChanged()
+  }
 }

@@ -3,15 +3,21 @@ import type { Connection } from '../client/connection.ts'
 import type { EncodedRequest } from '../client/encoded-request.ts'
 import type { AnswerReceiver, ClientRequest, RequestTimeouts } from '../client/request.ts'
 import { type CloseReason, channels } from '../diagnostics.ts'
-import { FastCgiError } from '../errors.ts'
+import { asFastCgiError, FastCgiError } from '../errors.ts'
 import type { EndRequestBody } from '../protocol/bodies.ts'
+import type { AnswerSink } from './answer-sink.ts'
 import type { Backend } from './backend.ts'
-import type { BackendGroup } from './group.ts'
+import type { BackendGroup, TakenPlace } from './group.ts'
 import { type AttemptProgress, maySendAgain, type RequestNature } from './retry.ts'
+import type { FailedAttempt } from './verdict.ts'
 import type { WaitLimits } from './wait-queue.ts'
 
 /** A request and how patiently it is put; milliseconds. */
 export interface ExchangeOptions extends RequestNature, RequestTimeouts, WaitLimits {
+  /** The same as in all diagnostics messages of the request. */
+  readonly request: number
+  /** The client's address. */
+  readonly client: string
   readonly encoded: EncodedRequest
   /** Its connection may be kept afterwards. */
   readonly reuse: boolean
@@ -21,15 +27,14 @@ export interface ExchangeOptions extends RequestNature, RequestTimeouts, WaitLim
   readonly timeout: number
 }
 
-/** Takes the answer of whichever attempt gets one. What a method throws fails the exchange with it. */
-export interface AnswerSink {
-  stdout(content: Buffer): void
-  stderr(content: Buffer): void
-  flush(): void
-  end(body: EndRequestBody): void
-  /** The answer was well-formed: the connection may be trusted with another request. */
-  readonly reusable: boolean
-}
+/** Before the first attempt. */
+const NONE: readonly Backend[] = []
+
+/** How far an attempt went on a backend that does not even run. */
+const NOT_BEGUN = { begun: false, answered: false, kept: false, restarted: true }
+
+/** What became of an attempt. */
+type Outcome = Omit<FailedAttempt, 'error'> & { readonly error: FastCgiError | null }
 
 /** Before the only server is tried again, so that one that is being restarted can come back; milliseconds. */
 const PAUSE_BEFORE_SAME_SERVER = 100
@@ -43,6 +48,12 @@ export class Exchange implements AnswerReceiver {
   #cancelled: FastCgiError | null = null
   #connection: Connection | null = null
   #request: ClientRequest | null = null
+  /** A probe whose first byte of output will say that the backend is back. */
+  #probe: TakenPlace | null = null
+  /** Where attempts have failed. */
+  #tried: readonly Backend[] = NONE
+  /** Why the last attempt has. */
+  #failure: FastCgiError | null = null
   #settle: ((error: FastCgiError | null) => void) | null = null
   /** A kept connection turned out dead: the others may be as well. */
   #distrustKept = false
@@ -61,11 +72,7 @@ export class Exchange implements AnswerReceiver {
     const { timeout } = this.#options
     const timer = timeout > 0 ? setTimeout(() => this.cancel(exchangeTimeout(timeout)), timeout) : null
     try {
-      for (let attempt = 0; ; attempt += 1) {
-        const failure = await this.#attempt(this.#group.choose(attempt))
-        if (failure === null) return
-        await this.#prepareRepetition(failure, attempt)
-      }
+      for (let attempt = 0; !(await this.#attempt(attempt)); attempt += 1);
     } finally {
       if (timer !== null) clearTimeout(timer)
     }
@@ -90,6 +97,7 @@ export class Exchange implements AnswerReceiver {
   }
 
   stdout(content: Buffer): void {
+    if (this.#probe !== null) this.#endProbe(this.#probe)
     this.#sink.stdout(content)
   }
 
@@ -110,49 +118,89 @@ export class Exchange implements AnswerReceiver {
     this.#settle?.(error)
   }
 
-  /** Null: answered. Else how far it went. */
-  async #attempt(backend: Backend): Promise<AttemptProgress | null> {
+  /** True: answered; false: another attempt is to be made. */
+  async #attempt(attempt: number): Promise<boolean> {
     if (this.#cancelled !== null) throw this.#cancelled
-    if (!backend.running) {
-      const error = await this.#start(backend)
-      if (error !== null) return { error, begun: false, answered: false, kept: false, restarted: true }
+    const preparing = this.#group.prepare(() => ({ ...this.#options, signal: this.#signal }))
+    if (preparing !== null) await preparing
+    const place = this.#takePlace() ?? (await this.#waitForPlace())
+    const { backend } = place
+    if (this.#cancelled === null && !backend.running) {
+      const error = await this.#start(place)
+      if (error !== null) return this.#repeat({ ...NOT_BEGUN, error }, backend, attempt)
     }
-    const { encoded, queueTimeout, queueLimit } = this.#options
-    const limits = { queueTimeout, queueLimit, fresh: this.#distrustKept }
-    const connection = await backend.pool.checkOut(limits, () => this.#signal)
+    const connection = await backend.pool.connect(this.#distrustKept || place.probe)
     if (this.#cancelled !== null) {
+      backend.health.abandonProbe(place.generation)
       backend.pool.checkIn(connection, 'aborted')
       throw this.#cancelled
     }
-    const kept = connection.requests > 0
-    const began = performance.now()
-    const error = await new Promise<FastCgiError | null>((resolve) => {
-      this.#settle = resolve
-      this.#connection = connection
-      this.#request = connection.send(encoded, this.#options, this)
-    })
-    const { wasBegun: begun = false, wasAnswered: answered = false } = this.#request ?? {}
-    this.#settle = null
-    this.#connection = null
-    this.#request = null
-    backend.pool.checkIn(connection, this.#verdict(error))
-    if (error === null) {
-      backend.noteAnswer(performance.now() - began)
-      return null
-    }
-    return { error, begun, answered, kept, restarted: backend.restarts }
+    const failure = await this.#send(connection, place)
+    return failure === null || this.#repeat(failure, backend, attempt)
   }
 
-  /** Null: it runs. An error where another server may do; thrown where there is none, as a second attempt would not help. */
-  async #start(backend: Backend): Promise<FastCgiError | null> {
+  /** Null: all are full. Where a repetition finds none that is up, the failure that led to it says more. */
+  #takePlace(): TakenPlace | null {
+    try {
+      return this.#group.take({ client: this.#options.client, tried: this.#tried })
+    } catch (error) {
+      throw this.#failure ?? error
+    }
+  }
+
+  #waitForPlace(): Promise<TakenPlace> {
+    const { request, client, queueTimeout, queueLimit } = this.#options
+    return this.#group.wait({ request, client, queueTimeout, queueLimit, tried: this.#tried }, this.#signal)
+  }
+
+  /** Null: answered. Else how far it went. */
+  #send(connection: Connection, place: TakenPlace): Promise<AttemptProgress | null> {
+    const kept = connection.requests > 0
+    const began = performance.now()
+    if (place.probe) this.#probe = place
+    place.backend.noteAttempt(this.#options.request)
+    return new Promise((resolve) => {
+      this.#settle = (error) => {
+        const { wasBegun: begun = false, wasAnswered: answered = false, endRequest = null } = this.#request ?? {}
+        this.#settle = null
+        this.#connection = null
+        this.#request = null
+        this.#probe = null
+        // Told before the place is free: a backend that goes down with this must not be given the next request.
+        this.#tell({ error, answered, kept, ended: endRequest !== null }, place, began)
+        place.backend.pool.checkIn(connection, this.#verdict(error))
+        resolve(error === null ? null : { error, begun, answered, kept, restarted: place.backend.restarts })
+      }
+      this.#connection = connection
+      this.#request = connection.send(this.#options.encoded, this.#options, this)
+    })
+  }
+
+  /** Tells the backend what became of the request that took the place. */
+  #tell(outcome: Outcome, { backend, generation }: TakenPlace, began: number): void {
+    const { error } = outcome
+    if (error === null) backend.noteAnswer(performance.now() - began, generation)
+    else if (this.#cancelled !== null) backend.health.abandonProbe(generation)
+    else backend.noteFailure({ ...outcome, error }, generation)
+  }
+
+  #endProbe({ backend, generation }: TakenPlace): void {
+    this.#probe = null
+    backend.health.noteAnswer(generation)
+  }
+
+  /** Null: it runs. Else why it does not, with the place given back; thrown where there is no other: a second attempt would not help. */
+  async #start(place: TakenPlace): Promise<FastCgiError | null> {
+    const { backend } = place
     try {
       await backend.start(this.#signal)
       return null
-    } catch (error) {
-      if (this.#cancelled !== null) throw this.#cancelled
-      if (error instanceof FastCgiError && this.#group.hasAlternative) return error
-      backend.noteFailure()
-      throw error
+    } catch (thrown) {
+      const error = asFastCgiError(thrown)
+      this.#tell({ error, answered: false, kept: false, ended: false }, place, 0)
+      backend.pool.leave()
+      if (this.#cancelled === null && this.#group.hasOther([...this.#tried, backend])) return error
+      throw this.#cancelled ?? error
     }
   }
 
@@ -162,20 +210,23 @@ export class Exchange implements AnswerReceiver {
     return this.#options.reuse && this.#sink.reusable ? null : 'not kept'
   }
 
-  /** Throws the failure where it is the last word. */
-  async #prepareRepetition(failure: AttemptProgress, attempt: number): Promise<void> {
-    const { error, kept, begun } = failure
-    const backend = this.#group.choose(attempt)
+  /** False: another attempt is to be made. Throws the failure where it is the last word. */
+  async #repeat(failure: AttemptProgress, backend: Backend, attempt: number): Promise<false> {
     if (this.#cancelled !== null) throw this.#cancelled
-    if (isBackendsFault(error)) backend.noteFailure()
+    const { error, kept, begun } = failure
     if (attempt >= this.#options.retries || !maySendAgain(failure, this.#options)) throw error
-    if (channels.backendRetry.hasSubscribers) {
-      channels.backendRetry.publish({ server: backend.name, attempt: attempt + 1, error })
-    }
+    this.#tried = [...this.#tried, backend]
+    this.#failure = error
     this.#distrustKept = kept && begun
-    if (this.#distrustKept || this.#group.hasAlternative) return
-    if (error.code === 'ERR_FCGI_CONNECT_TIMEOUT') throw error // waited for long enough
-    await this.#pauseUnlessCancelled()
+    const isAtOnce = this.#distrustKept || this.#group.hasOther(this.#tried)
+    if (!isAtOnce && error.code === 'ERR_FCGI_CONNECT_TIMEOUT') throw error // waited for long enough
+    backend.noteRetry()
+    if (channels.backendRetry.hasSubscribers) {
+      const { request } = this.#options
+      channels.backendRetry.publish({ request, server: backend.name, attempt: attempt + 1, error })
+    }
+    if (!isAtOnce) await this.#pauseUnlessCancelled()
+    return false
   }
 
   async #pauseUnlessCancelled(): Promise<void> {
@@ -191,11 +242,6 @@ export class Exchange implements AnswerReceiver {
     this.#abortController ??= new AbortController()
     return this.#abortController.signal
   }
-}
-
-/** Below 502 are the client's mistakes and our own. */
-function isBackendsFault({ status }: FastCgiError): boolean {
-  return status >= 502
 }
 
 function exchangeTimeout(timeout: number): FastCgiError {

@@ -1,55 +1,60 @@
 import { createPool, type Pool } from 'generic-pool'
 import type { Address } from '../client/address.ts'
 import { Connection, type ConnectionObserver } from '../client/connection.ts'
-import { type CloseReason, channels } from '../diagnostics.ts'
-import { FastCgiError } from '../errors.ts'
+import type { CloseReason } from '../diagnostics.ts'
+import type { Allowance, AllowanceUser } from './allowance.ts'
+import type { PoolStatus } from './backend-status.ts'
 import { StarvationGuard } from './starvation.ts'
-import { type WaitLimits, WaitQueue } from './wait-queue.ts'
 
-/** What a pool is made for. */
+/** What a pool is made for; each is asked for when it is needed, and may be another the next time. */
 export interface PoolOptions {
-  readonly name: string
   readonly address: Address
-  /** Connections open at once, busy and idle together. */
-  readonly maxConnections: number
   /** Requests on one connection. */
   readonly maxRequests: number
-  /** Milliseconds. */
+  /** Milliseconds; does not change. */
   readonly idleTimeout: number
 }
 
-/** How one request wants its connection. */
-export interface CheckOutOptions extends WaitLimits {
-  /** Never a kept one: the last kept one was dead. */
-  readonly fresh: boolean
-}
-
-/** What a pool holds at a moment. */
-export interface PoolStatus {
-  readonly open: number
-  readonly idle: number
-  readonly busy: number
-  /** Requests in the queue. */
+/** Who hands out a pool's places. */
+export interface PoolOwner {
+  /** There is a free place. False: nobody wants it. */
+  placeFreed(): boolean
+  /** Requests that wait for one here. */
   readonly waiting: number
 }
 
 /** Milliseconds between two looks for connections that have been idle for too long, at most. */
 const LONGEST_EVICTION_INTERVAL = 1000
 
-/** The connections to one server. generic-pool keeps and hands them out; who may ask, and when, is decided here. */
-export class ConnectionPool implements ConnectionObserver {
+/** generic-pool's bounds, which are not ours: how many there may be changes over time. */
+const UNBOUNDED = Number.MAX_SAFE_INTEGER
+
+/**
+ * The connections to one address, and the places for requests on them: who wants a connection takes a place first. generic-pool keeps
+ * the connections; how many there may be is the {@link Allowance}'s to say, and who waits for a place is known to the owner.
+ */
+export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   readonly #options: PoolOptions
+  readonly #owner: PoolOwner
+  readonly #allowance: Allowance
   readonly #pool: Pool<Connection>
-  readonly #queue: WaitQueue = new WaitQueue()
-  readonly #starvation: StarvationGuard = new StarvationGuard((most) => this.#giveUpIdle(most))
+  readonly #starvation: StarvationGuard = new StarvationGuard((most) => this.#closeIdle(most, 'given up'))
   readonly #open = new Set<Connection>()
-  /** Places taken: connections out, and requests that were admitted and are about to get one. */
+  /** Kept ones, the longest idle first. */
+  readonly #idle = new Set<Connection>()
+  /** Connections that generic-pool does not know. */
+  readonly #lent = new Set<Connection>()
+  /** Places taken. */
   #places = 0
+  /** Of these, those that generic-pool is about to hand a connection. */
+  #arriving = 0
   #closing: Promise<void> | null = null
   #emptied: (() => void) | null = null
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions, owner: PoolOwner, allow: (user: AllowanceUser) => Allowance) {
     this.#options = options
+    this.#owner = owner
+    this.#allowance = allow(this)
     this.#pool = createPool<Connection>(
       {
         // Opens lazily: generic-pool calls a failing factory over and over and keeps its error to itself.
@@ -57,55 +62,116 @@ export class ConnectionPool implements ConnectionObserver {
         destroy: async (connection) => connection.close(this.#closing === null ? 'idle' : 'shutdown'),
       },
       {
-        max: options.maxConnections,
+        max: UNBOUNDED,
         min: 0,
         // The last one in is the first one out, so that those that are not needed get old.
         fifo: false,
         idleTimeoutMillis: options.idleTimeout,
         evictionRunIntervalMillis: Math.min(LONGEST_EVICTION_INTERVAL, Math.ceil(options.idleTimeout / 2)),
-        numTestsPerEvictionRun: options.maxConnections,
+        numTestsPerEvictionRun: UNBOUNDED,
       },
     )
   }
 
   get status(): PoolStatus {
     const open = this.#open.size
-    let idle = 0
-    for (const connection of this.#open) if (connection.state === 'idle') idle += 1
-    return { open, idle, busy: open - idle, waiting: this.#queue.length }
+    const idle = this.#idle.size
+    return { open, idle, busy: open - idle }
   }
 
-  /**
-   * A connection for one request, kept or new. The caller owns it and must give it back to {@link checkIn}.
-   * @throws FastCgiError ERR_FCGI_QUEUE_FULL, ERR_FCGI_QUEUE_TIMEOUT, ERR_FCGI_CLOSED, or the signal's reason
-   */
-  async checkOut(options: CheckOutOptions, signal: () => AbortSignal): Promise<Connection> {
-    if (this.#closing !== null) throw new FastCgiError('ERR_FCGI_CLOSED')
-    if (this.#places >= this.#options.maxConnections) await this.#wait(options, signal())
-    else this.#places += 1
-    // From here on a place is ours, and generic-pool has a connection for every place: it never queues, never refuses.
+  /** Connections that may be open now. */
+  get limit(): number {
+    return this.#allowance.limit
+  }
+
+  get busy(): number {
+    return this.#places
+  }
+
+  /** Those that are about to be used are busy already. */
+  get idle(): number {
+    return Math.max(0, this.#idle.size - this.#arriving)
+  }
+
+  get waiting(): number {
+    return this.#owner.waiting
+  }
+
+  /** A place may be taken. */
+  get free(): boolean {
+    return this.#places < this.#allowance.limit && this.#closing === null
+  }
+
+  /** Takes a {@link free} place, which {@link checkIn} or {@link leave} gives back. */
+  take(): void {
+    this.#places += 1
+  }
+
+  /** A place would be taken, were there one. */
+  want(): void {
+    if (this.#closing === null) this.#allowance.want()
+  }
+
+  /** A connection for a place that was taken, kept or new; `fresh`: never a kept one, as the last kept one was dead. */
+  async connect(fresh: boolean): Promise<Connection> {
+    this.#arriving += 1
     for (;;) {
       const connection = await this.#pool.acquire()
-      if (connection.usable && !(options.fresh && connection.requests > 0)) return connection
+      this.#idle.delete(connection)
+      if (connection.usable && !(fresh && connection.requests > 0)) {
+        this.#arriving -= 1
+        this.#trim()
+        return connection
+      }
       connection.close('failed')
       await this.#pool.destroy(connection)
     }
   }
 
-  /** Takes a connection back; `reason` says why it cannot be kept, null that it can. */
+  /** A new connection for a place that was taken; it is never kept. */
+  lend(): Connection {
+    const connection = new Connection(this.#options.address, this)
+    this.#lent.add(connection)
+    this.#trim()
+    return connection
+  }
+
+  /** Takes a connection back, and its place; `reason` says why it cannot be kept, null that it can. */
   checkIn(connection: Connection, reason: CloseReason | null): void {
     const verdict = reason ?? this.#refusal(connection)
     if (verdict === null) {
       connection.release()
+      this.#idle.add(connection)
       this.#settle(this.#pool.release(connection))
-    } else {
-      connection.close(verdict)
-      this.#settle(this.#pool.destroy(connection))
+      return this.#leavePlace()
     }
-    this.#leavePlace()
+    connection.close(verdict)
+    if (!this.#lent.delete(connection)) this.#settle(this.#pool.destroy(connection))
+    this.leave()
   }
 
-  /** Refuses new requests, waits for those under way and in the queue, then closes every connection. */
+  /** Gives a place back on which there is no connection. */
+  leave(): void {
+    this.#leavePlace()
+    this.#allowance.released()
+  }
+
+  /** `maxConnections` is another now. */
+  resize(total: number): void {
+    this.#allowance.resize(total)
+    this.#trim()
+    this.grown()
+  }
+
+  grown(): void {
+    while (this.free && this.#owner.placeFreed());
+  }
+
+  shrunk(): void {
+    this.#trim()
+  }
+
+  /** Gives no more places, waits for those that are taken, then closes every connection. */
   close(): Promise<void> {
     this.#closing ??= this.#drain()
     return this.#closing
@@ -123,9 +189,11 @@ export class ConnectionPool implements ConnectionObserver {
   connectionClosed(connection: Connection): void {
     this.#open.delete(connection)
     this.#starvation.served(connection)
+    if (this.#idle.delete(connection)) this.#allowance.released()
   }
 
   async #drain(): Promise<void> {
+    this.#closeIdle(UNBOUNDED, 'shutdown')
     if (this.#places > 0) {
       await new Promise<void>((resolve) => {
         this.#emptied = resolve
@@ -133,37 +201,39 @@ export class ConnectionPool implements ConnectionObserver {
     }
     await this.#pool.drain()
     await this.#pool.clear()
+    this.#allowance.close()
   }
 
   /** A place that someone waits for is handed over, never free in between. */
   #leavePlace(): void {
-    if (this.#queue.admitNext()) return
     this.#places -= 1
-    if (this.#places === 0) this.#emptied?.()
-  }
-
-  async #wait(limits: WaitLimits, signal: AbortSignal): Promise<void> {
-    // One that the queue refuses does not wait.
-    if (channels.poolWait.hasSubscribers && this.#queue.length < limits.queueLimit) {
-      channels.poolWait.publish({ server: this.#options.name, waiting: this.#queue.length + 1 })
-    }
-    await this.#queue.wait(limits, signal)
+    if (this.free) this.#owner.placeFreed()
+    else if (this.#places === 0) this.#emptied?.()
   }
 
   #refusal(connection: Connection): CloseReason | null {
     if (!connection.clean) return 'failed'
     if (connection.requests >= this.#options.maxRequests) return 'worn'
     if (this.#closing !== null) return 'shutdown'
+    if (this.#surplus > 0) return 'recalled'
     return this.#starvation.claims() ? 'given up' : null
   }
 
+  /** Connections that there are, or are going to be, above the limit. Those arriving take idle ones first. */
+  get #surplus(): number {
+    return this.#places - this.#arriving + Math.max(this.#arriving, this.#idle.size) - this.#allowance.limit
+  }
+
+  #trim(): void {
+    if (this.#idle.size > 0 && this.#surplus > 0) this.#closeIdle(this.#surplus, 'recalled')
+  }
+
   /** Closes idle ones, the oldest first; generic-pool finds them unusable and drops them. */
-  #giveUpIdle(most: number): number {
+  #closeIdle(most: number, reason: CloseReason): number {
     let closed = 0
-    for (const connection of this.#open) {
+    for (const connection of this.#idle) {
       if (closed >= most) break
-      if (connection.state !== 'idle') continue
-      connection.close('given up')
+      connection.close(reason)
       closed += 1
     }
     return closed

@@ -110,7 +110,7 @@ async function runScript(
 ): Promise<string | null> {
   const { location, script } = resolution
   const watch = new ClientWatch(req, res)
-  const trace = new RequestTrace({ facts, location: location.name, script: script.scriptFilename })
+  const trace = new RequestTrace({ req, facts, location: location.name, script: script.scriptFilename })
   let body: RequestBody | null = null
   let answer: Answer | null = null
   try {
@@ -119,10 +119,11 @@ async function runScript(
     const params = environmentOf(req, facts, { resolution, body })
     const reuse = location.keepAlive && (body === null || body.length === 0 || location.reuseAfterBody)
     const encoded = encodeClientRequest({ params, stdin: body, keepConnection: reuse })
-    const { method, target } = facts
-    const request = { method, target, script: script.scriptFilename }
-    answer = new Answer({ request, res, rules: location, log: gateway.log, trace })
-    const options = { ...location, encoded, reuse, method, repeatable: body?.repeatable ?? true }
+    const { method, target, remoteAddress: client } = facts
+    const logged = { method, target, script: script.scriptFilename }
+    answer = new Answer({ request: logged, res, rules: location, log: gateway.log, trace, client: watch })
+    const { request } = trace
+    const options = { ...location, request, client, encoded, reuse, method, repeatable: body?.repeatable ?? true }
     const exchange = new Exchange(gateway.groupOf(location), options, answer)
     answer.from(exchange)
     watch.onLeave((error) => exchange.cancel(error))

@@ -1,14 +1,31 @@
+import type { IncomingMessage } from 'node:http'
 import type { RequestFacts } from '../cgi/facts.ts'
 import { channels, type RequestStartMessage } from '../diagnostics.ts'
 import type { FastCgiError } from '../errors.ts'
 
+/** What is traced. */
+export interface Traced {
+  readonly req: IncomingMessage
+  readonly facts: RequestFacts
+  /** The location's name. */
+  readonly location: string
+  /** SCRIPT_FILENAME. */
+  readonly script: string
+}
+
+let requests = 0
+
 /** Tells the diagnostics channels of one request; costs next to nothing where nobody listens. */
 export class RequestTrace {
+  /** Its number: what all messages of one request share. */
+  readonly request: number
   readonly #message: RequestStartMessage
   readonly #began: number = performance.now()
 
-  constructor({ facts, location, script }: { facts: RequestFacts; location: string; script: string }) {
-    this.#message = { method: facts.method, url: facts.target, location, script }
+  constructor({ req, facts, location, script }: Traced) {
+    requests += 1
+    this.request = requests
+    this.#message = { request: requests, req, method: facts.method, url: facts.target, location, script }
     if (channels.requestStart.hasSubscribers) channels.requestStart.publish(this.#message)
   }
 

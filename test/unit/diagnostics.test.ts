@@ -11,7 +11,10 @@ const NAMES = {
   connectionOpen: 'express-fastcgi:connection:open',
   connectionClose: 'express-fastcgi:connection:close',
   poolWait: 'express-fastcgi:pool:wait',
+  backendAttempt: 'express-fastcgi:backend:attempt',
   backendRetry: 'express-fastcgi:backend:retry',
+  backendDown: 'express-fastcgi:backend:down',
+  backendUp: 'express-fastcgi:backend:up',
 }
 
 describe('the diagnostics channels', () => {
@@ -28,9 +31,9 @@ describe('the diagnostics channels', () => {
     assert.equal(channels.poolWait.hasSubscribers, false)
     subscribe(NAMES.poolWait, listener)
     assert.equal(channels.poolWait.hasSubscribers, true)
-    channels.poolWait.publish({ server: 'php', waiting: 2 })
+    channels.poolWait.publish({ request: 1, location: 'php', waiting: 2 })
     unsubscribe(NAMES.poolWait, listener)
     assert.equal(channels.poolWait.hasSubscribers, false)
-    assert.deepEqual(heard, [{ server: 'php', waiting: 2 }])
+    assert.deepEqual(heard, [{ request: 1, location: 'php', waiting: 2 }])
   })
 })

@@ -3,12 +3,15 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { Backend } from '../../../lib/backend/backend.ts'
+import type { Backend } from '../../../lib/backend/backend.ts'
 import { Exchange, type ExchangeOptions } from '../../../lib/backend/exchange.ts'
-import { BackendGroup } from '../../../lib/backend/group.ts'
+import type { BackendGroup } from '../../../lib/backend/group.ts'
+import type { Server, ServerOptions } from '../../../lib/backend/server.ts'
 import { encodeClientRequest, type RequestStdin } from '../../../lib/client/encoded-request.ts'
 import { channels } from '../../../lib/diagnostics.ts'
 import { FastCgiError } from '../../../lib/errors.ts'
+import { groupOf, only, serverFor } from '../../support/backends.ts'
+import { eventually } from '../../support/eventually.ts'
 import { staysQuiet } from '../../support/quiet-process.ts'
 import { type AnswerHooks, RecordedAnswer } from '../../support/recorded-answer.ts'
 import {
@@ -29,14 +32,13 @@ interface Asking extends Partial<ExchangeOptions>, AnswerHooks {
   readonly stdin?: RequestStdin
 }
 
-function exchangeWith(
-  backends: readonly [Backend, ...Backend[]],
-  asking: Asking = {},
-): { exchange: Exchange; sink: RecordedAnswer } {
+function exchangeWith(backends: readonly Backend[], asking: Asking = {}): { exchange: Exchange; sink: RecordedAnswer } {
   const { stdin = null, ...given } = asking
   const sink = new RecordedAnswer(asking)
   const encoded = encodeClientRequest({ params: new Map([['A', 'b']]), stdin, keepConnection: true })
   const options = {
+    request: 1,
+    client: '127.0.0.1',
     encoded,
     reuse: true,
     method: 'GET',
@@ -50,17 +52,27 @@ function exchangeWith(
     queueLimit: 100,
     ...given,
   }
-  return { exchange: new Exchange(new BackendGroup(backends), options, sink), sink }
+  return { exchange: new Exchange(groupFor(backends), options, sink), sink }
 }
 
-function backendAt(address: string, maxConnections: number = 4): Backend {
-  return new Backend({
-    name: 'php',
-    address,
-    maxConnections,
-    maxRequests: Number.POSITIVE_INFINITY,
-    idleTimeout: 30_000,
-  })
+/** The server of each backend here. */
+const servers = new Map<Backend, Server>()
+
+/** One for each list, as in a location: its queue is shared. */
+const groups = new Map<string, BackendGroup>()
+
+function groupFor(backends: readonly Backend[]): BackendGroup {
+  const key = backends.map((backend) => backend.key).join()
+  const group = groups.get(key) ?? groupOf(backends.flatMap((backend) => servers.get(backend) ?? []))
+  groups.set(key, group)
+  return group
+}
+
+function backendAt(address: string, maxConnections: number = 4, options: Partial<ServerOptions> = {}): Backend {
+  const server = serverFor(address, { maxConnections, ...options })
+  const backend = only(server)
+  servers.set(backend, server)
+  return backend
 }
 
 async function start(script: FakeScript, maxConnections?: number): Promise<{ fake: Fake; backend: Backend }> {
@@ -72,7 +84,7 @@ async function start(script: FakeScript, maxConnections?: number): Promise<{ fak
 async function stop(fake: Fake, ...backends: readonly Backend[]): Promise<void> {
   for (const { pool } of backends) {
     await pool.close()
-    assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0, waiting: 0 })
+    assert.deepEqual([pool.status, pool.busy], [{ open: 0, idle: 0, busy: 0 }, 0])
   }
   await fake.until(() => fake.connections.open === 0)
   await fake.stop()
@@ -80,11 +92,11 @@ async function stop(fake: Fake, ...backends: readonly Backend[]): Promise<void> 
 
 /** Leaves two kept connections; both are served before one comes back, so that none looks starved. */
 async function keepTwo({ pool }: Backend): Promise<void> {
-  const limits = { queueTimeout: 0, queueLimit: 0, fresh: false }
   const timeouts = { connectTimeout: 0, sendTimeout: 0, readTimeout: 0 }
   const encoded = encodeClientRequest({ params: new Map(), stdin: null, keepConnection: true })
-  const never = new AbortController().signal
-  const both = [await pool.checkOut(limits, () => never), await pool.checkOut(limits, () => never)]
+  pool.take()
+  pool.take()
+  const both = [await pool.connect(false), await pool.connect(false)]
   const answers = both.map((connection) => {
     const received = new RecordedAnswer()
     connection.send(encoded, timeouts, received)
@@ -116,7 +128,7 @@ describe('Exchange', { timeout: 60_000 }, () => {
       const { exchange, sink } = exchangeWith([backend])
       await exchange.run()
       assert.deepEqual(sink.calls, ['stdout', 'end'])
-      assert.deepEqual(backend.pool.status, { open: 1, idle: 1, busy: 0, waiting: 0 })
+      assert.deepEqual(backend.pool.status, { open: 1, idle: 1, busy: 0 })
       assert.equal(backend.status.requests, count)
     }
     assert.equal(fake.connections.count, 1)
@@ -333,16 +345,13 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
 
   it('before it runs, takes no place', async () => {
     const { fake, backend } = await start(answering, 1)
-    const busy = await backend.pool.checkOut(
-      { queueTimeout: 0, queueLimit: 1, fresh: false },
-      () => new AbortController().signal,
-    )
+    backend.pool.take()
     const { exchange } = exchangeWith([backend])
     exchange.cancel(GONE)
     exchange.cancel(new FastCgiError('ERR_FCGI_INTERNAL'))
     await assert.rejects(exchange.run(), GONE)
-    assert.equal(backend.pool.status.waiting, 0)
-    backend.pool.checkIn(busy, 'aborted')
+    assert.equal(backend.status.waiting, 0)
+    backend.pool.leave()
     await stop(fake, backend)
   })
 
@@ -352,10 +361,10 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
     const busy = assert.rejects(first.exchange.run(), GONE)
     const second = exchangeWith([backend])
     const waiting = assert.rejects(second.exchange.run(), GONE)
-    assert.equal(backend.pool.status.waiting, 1)
+    assert.equal(backend.status.waiting, 1)
     second.exchange.cancel(GONE)
     await waiting
-    assert.equal(backend.pool.status.waiting, 0)
+    assert.equal(backend.status.waiting, 0)
     assert.deepEqual(second.sink.calls, [])
     await fake.request(1)
     first.exchange.cancel(GONE)
@@ -366,11 +375,10 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
 
   it('at its turn, gives its place on', async () => {
     const { fake, backend } = await start(answering, 1)
-    const limits = { queueTimeout: 0, queueLimit: 1, fresh: false }
-    const busy = await backend.pool.checkOut(limits, () => new AbortController().signal)
+    backend.pool.take()
     const { exchange } = exchangeWith([backend])
     const rejected = assert.rejects(exchange.run(), GONE)
-    backend.pool.checkIn(busy, 'aborted')
+    backend.pool.leave()
     exchange.cancel(GONE)
     await rejected
     assert.equal(fake.connections.count, 0)
@@ -387,7 +395,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
     assert.equal(backend.pool.status.busy, 1)
     exchange.cancel(GONE)
     await rejected
-    assert.deepEqual(backend.pool.status, { open: 0, idle: 0, busy: 0, waiting: 0 })
+    assert.deepEqual(backend.pool.status, { open: 0, idle: 0, busy: 0 })
     assert.deepEqual(sink.calls, [])
     await backend.pool.close()
     await full.stop()
@@ -516,5 +524,123 @@ describe('The timeout of an exchange', { timeout: 60_000 }, () => {
     await assert.rejects(exchangeWith([backend], { readTimeout: 30 }).exchange.run(), { code: 'ERR_FCGI_READ_TIMEOUT' })
     assert.equal(fake.requests.length, 1)
     await stop(fake, backend)
+  })
+})
+
+describe('The health of a backend', { timeout: 60_000 }, () => {
+  staysQuiet()
+
+  it('is told of each attempt whose failure is its own, at once', async () => {
+    const missing = backendAt('/nowhere/s', 4, { maxFails: 3, failTimeout: 3_600_000 })
+    await assert.rejects(exchangeWith([missing], { retries: 1 }).exchange.run(), { code: 'ERR_FCGI_CONNECT' })
+    assert.equal(missing.health.up, true)
+    await assert.rejects(exchangeWith([missing], { retries: 0 }).exchange.run(), { code: 'ERR_FCGI_CONNECT' })
+    assert.equal(missing.health.up, false)
+    assert.deepEqual([missing.status.failures, missing.status.retries], [3, 1])
+    await missing.close()
+  })
+
+  it('is told before the place is handed on, so that nobody is admitted to what has just gone down', async () => {
+    const { fake, backend } = await start((request) => request.connection.close(), 1)
+    const missing = backendAt(fake.address, 1, { maxFails: 1, failTimeout: 3_600_000 })
+    const all = [1, 2, 3].map(() => exchangeWith([missing], { retries: 0 }).exchange.run())
+    const codes = (await Promise.allSettled(all)).map((one) => (one.status === 'rejected' ? one.reason.code : 'served'))
+    assert.deepEqual(codes, ['ERR_FCGI_RESET', 'ERR_FCGI_DOWN', 'ERR_FCGI_DOWN'])
+    assert.equal(fake.requests.length, 1)
+    await stop(fake, backend, missing)
+  })
+
+  it('makes another attempt fail with the failure that led to it, where none is up', async () => {
+    const { fake, backend } = await start((request) => request.end({ protocolStatus: OVERLOADED }))
+    const { exchange } = exchangeWith([backend], { retries: 1 })
+    const rejected = assert.rejects(exchange.run(), { code: 'ERR_FCGI_OVERLOADED' })
+    await fake.request(1)
+    // Goes down while the exchange pauses, and is being tried by another request.
+    await eventually('the attempt is over', () => backend.busy === 0)
+    const reset = new FastCgiError('ERR_FCGI_CONNECT')
+    for (let count = 0; count < 3; count += 1) {
+      const failed = { error: reset, answered: false, ended: false, kept: false }
+      backend.noteFailure(failed, backend.health.generation)
+    }
+    assert.equal(backend.health.claimProbe(true), true)
+    await rejected
+    assert.equal(fake.requests.length, 1)
+    await stop(fake, backend)
+  })
+
+  it('is not judged by a kept connection that had died', async () => {
+    const { fake, backend } = await start(dyingKept)
+    const strict = backendAt(fake.address, 4, { maxFails: 1, failTimeout: 3_600_000 })
+    for (let count = 0; count < 4; count += 1) await exchangeWith([strict]).exchange.run()
+    assert.deepEqual([strict.health.up, strict.status.failures], [true, 3])
+    await stop(fake, backend, strict)
+  })
+
+  it('is not judged by what the client or the whole timeout brings about', async () => {
+    const { fake, backend } = await start(() => undefined)
+    const strict = backendAt(fake.address, 4, { maxFails: 1 })
+    await assert.rejects(exchangeWith([strict], { timeout: 20 }).exchange.run(), { code: 'ERR_FCGI_TIMEOUT' })
+    const { exchange } = exchangeWith([strict])
+    const rejected = assert.rejects(exchange.run(), GONE)
+    await fake.request(2)
+    exchange.cancel(GONE)
+    await rejected
+    assert.deepEqual([strict.health.state, strict.status.failures], ['up', 0])
+    await stop(fake, backend, strict)
+  })
+
+  it('is found by a probe on a fresh connection: the kept ones are from before', async () => {
+    const { fake, backend } = await start(dyingKept)
+    const strict = backendAt(fake.address, 4, { maxFails: 1, failTimeout: 3_600_000 })
+    await exchangeWith([strict]).exchange.run()
+    assert.equal(strict.status.idle, 1)
+    const failed = { error: new FastCgiError('ERR_FCGI_CONNECT'), answered: false, ended: false, kept: false }
+    strict.noteFailure(failed, strict.health.generation)
+    await exchangeWith([strict], { retries: 0 }).exchange.run()
+    assert.deepEqual([strict.health.up, fake.connections.count], [true, 2])
+    await stop(fake, backend, strict)
+  })
+})
+
+describe('A backend that is started', { timeout: 60_000 }, () => {
+  staysQuiet()
+
+  /** Starts, or does not. */
+  function managedBackend(start: () => Promise<void>): { backend: Backend; managed: { running: boolean } } {
+    const managed = {
+      address: '/nowhere/s',
+      running: false,
+      start,
+      noteAnswer: () => undefined,
+      stop: async () => undefined,
+    }
+    const server = serverFor(null, { name: `managed ${servers.size}`, maxConnections: 1 }, { managed })
+    const backend = only(server)
+    servers.set(backend, server)
+    return { backend, managed }
+  }
+
+  it('and does not run gives its place back, and the request to another', async () => {
+    const error = new FastCgiError('ERR_FCGI_CONNECT', { detail: 'its last words' })
+    const { backend: broken } = managedBackend(() => Promise.reject(error))
+    const { fake, backend } = await start(answering)
+    const { exchange, sink } = exchangeWith([broken, backend], { method: 'POST', repeatable: false })
+    await exchange.run()
+    assert.equal(sink.text, '\r\nbody')
+    assert.deepEqual([broken.busy, broken.status.failures, broken.status.state], [0, 1, 'stopped'])
+    await assert.rejects(exchangeWith([broken], { retries: 5 }).exchange.run(), error)
+    assert.deepEqual([broken.busy, broken.status.failures], [0, 2], 'it is not asked again at once')
+    await stop(fake, broken, backend)
+  })
+
+  it('is left by a client that does not wait, and nobody else', async () => {
+    const { backend: slow } = managedBackend(() => new Promise(() => undefined))
+    const { exchange } = exchangeWith([slow])
+    const rejected = assert.rejects(exchange.run(), GONE)
+    assert.equal(slow.busy, 1)
+    exchange.cancel(GONE)
+    await rejected
+    assert.deepEqual([slow.busy, slow.status.failures, slow.health.up], [0, 0, true])
+    await slow.close()
   })
 })

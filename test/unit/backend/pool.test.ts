@@ -2,31 +2,40 @@ import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, it } from 'node:test'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
-import { type CheckOutOptions, ConnectionPool, type PoolOptions } from '../../../lib/backend/pool.ts'
+import { type Allowance, type AllowanceUser, fixedAllowance } from '../../../lib/backend/allowance.ts'
+import { ConnectionPool, type PoolOptions, type PoolOwner } from '../../../lib/backend/pool.ts'
 import { parseAddress } from '../../../lib/client/address.ts'
 import type { Connection } from '../../../lib/client/connection.ts'
 import { encodeClientRequest } from '../../../lib/client/encoded-request.ts'
 import { channels } from '../../../lib/diagnostics.ts'
-import { FastCgiError } from '../../../lib/errors.ts'
 import { eventually } from '../../support/eventually.ts'
 import { staysQuiet } from '../../support/quiet-process.ts'
 import { RecordedAnswer } from '../../support/recorded-answer.ts'
 import { type Fake, type FakeRequest, startFake, stdout } from '../../support/responder.ts'
 
-const LIMITS: CheckOutOptions = { queueTimeout: 30_000, queueLimit: 100, fresh: false }
 const TIMEOUTS = { connectTimeout: 30_000, sendTimeout: 30_000, readTimeout: 30_000 }
 const ENCODED = encodeClientRequest({ params: new Map([['A', 'b']]), stdin: null, keepConnection: true })
-const never = (): AbortSignal => new AbortController().signal
 
-function poolFor(address: string, options: Partial<PoolOptions> = {}): ConnectionPool {
-  return new ConnectionPool({
-    name: 'php',
-    address: parseAddress(address),
-    maxConnections: 2,
-    maxRequests: Number.POSITIVE_INFINITY,
-    idleTimeout: 30_000,
-    ...options,
-  })
+interface Making extends Partial<Omit<PoolOptions, 'address'>>, Partial<PoolOwner> {
+  readonly maxConnections?: number
+  readonly allow?: (user: AllowanceUser) => Allowance
+}
+
+function poolFor(address: string, making: Making = {}): ConnectionPool {
+  const { maxConnections = 2, allow = () => fixedAllowance(maxConnections), ...options } = making
+  const { placeFreed = () => false, waiting = 0 } = making
+  return new ConnectionPool(
+    { address: parseAddress(address), maxRequests: Number.POSITIVE_INFINITY, idleTimeout: 30_000, ...options },
+    { placeFreed, waiting },
+    allow,
+  )
+}
+
+/** A connection for a place that must be free. */
+async function checkOut(pool: ConnectionPool, fresh = false): Promise<Connection> {
+  assert.equal(pool.free, true)
+  pool.take()
+  return pool.connect(fresh)
 }
 
 async function exchange(connection: Connection): Promise<RecordedAnswer> {
@@ -37,8 +46,8 @@ async function exchange(connection: Connection): Promise<RecordedAnswer> {
 }
 
 /** One request through the pool, its connection kept. */
-async function serve(pool: ConnectionPool, options: Partial<CheckOutOptions> = {}): Promise<Connection> {
-  const connection = await pool.checkOut({ ...LIMITS, ...options }, never)
+async function serve(pool: ConnectionPool): Promise<Connection> {
+  const connection = await checkOut(pool)
   const { error } = await exchange(connection)
   pool.checkIn(connection, error === null ? null : 'failed')
   return connection
@@ -46,9 +55,9 @@ async function serve(pool: ConnectionPool, options: Partial<CheckOutOptions> = {
 
 /** Leaves two kept connections; both are served before one comes back, so that none looks starved. */
 async function keepTwo(pool: ConnectionPool): Promise<[Connection, Connection]> {
-  const [a, b] = [await pool.checkOut(LIMITS, never), await pool.checkOut(LIMITS, never)]
+  const [a, b] = [await checkOut(pool), await checkOut(pool)]
   await Promise.all([exchange(a), exchange(b)])
-  assert.deepEqual(pool.status, { open: 2, idle: 0, busy: 2, waiting: 0 })
+  assert.deepEqual(pool.status, { open: 2, idle: 0, busy: 2 })
   pool.checkIn(b, null)
   pool.checkIn(a, null)
   return [a, b]
@@ -59,7 +68,7 @@ const answering = (request: FakeRequest): Promise<void> => request.answer('\r\n'
 /** Closes the pool and the responder; every connection must be gone. */
 async function stop(pool: ConnectionPool, fake: Fake): Promise<void> {
   await pool.close()
-  assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0, waiting: 0 })
+  assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0 })
   await fake.until(() => fake.connections.open === 0)
   await fake.stop()
 }
@@ -81,9 +90,9 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
   it('opens no connection before a request is sent, and none that nobody needs', async () => {
     const fake = await startFake(answering)
     const pool = poolFor(fake.address)
-    const connection = await pool.checkOut(LIMITS, never)
+    const connection = await checkOut(pool)
     assert.equal(connection.state, 'new')
-    assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0, waiting: 0 })
+    assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0 })
     pool.checkIn(connection, 'aborted')
     assert.equal(fake.connections.count, 0)
     await stop(pool, fake)
@@ -93,104 +102,9 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     const fake = await startFake(answering)
     const pool = poolFor(fake.address)
     const [a] = await keepTwo(pool)
-    assert.deepEqual(pool.status, { open: 2, idle: 2, busy: 0, waiting: 0 })
+    assert.deepEqual(pool.status, { open: 2, idle: 2, busy: 0 })
     for (let count = 0; count < 10; count += 1) assert.equal(await serve(pool), a)
     assert.equal(fake.connections.count, 2)
-    await stop(pool, fake)
-  })
-
-  for (const keep of [true, false]) {
-    it(`never has more requests under way than maxConnections, ${keep ? 'kept' : 'not kept'}`, async () => {
-      let active = 0
-      let peak = 0
-      const fake = await startFake(async (request) => {
-        active += 1
-        peak = Math.max(peak, active)
-        await request.connection.until(() => peak >= 4)
-        await wait(Math.random() * 4)
-        active -= 1
-        await request.answer('\r\n')
-      })
-      const pool = poolFor(fake.address, { maxConnections: 4 })
-      const order: number[] = []
-      await Promise.all(
-        Array.from({ length: 80 }, async (_, index) => {
-          const connection = await pool.checkOut(LIMITS, never)
-          order.push(index)
-          const received = await exchange(connection)
-          assert.equal(received.error, null)
-          assert.ok(pool.status.open <= 4)
-          pool.checkIn(connection, keep ? null : 'not kept')
-        }),
-      )
-      assert.equal(peak, 4)
-      assert.deepEqual(order, Array.from(order.keys()), 'first come, first served')
-      // Fewer than 80, not 4: on a slow machine the guard against starvation gives some up.
-      assert.equal(fake.connections.count < 80, keep)
-      assert.equal(pool.status.open > 0, keep)
-      await stop(pool, fake)
-    })
-  }
-
-  it('lets a request in the queue go when its client leaves, and loses no place by it', async () => {
-    const fake = await startFake(answering)
-    const pool = poolFor(fake.address, { maxConnections: 1 })
-    const busy = await pool.checkOut(LIMITS, never)
-    const abortController = new AbortController()
-    const gone = new FastCgiError('ERR_FCGI_CLIENT_GONE')
-    const leaving = pool.checkOut(LIMITS, () => abortController.signal)
-    const brief = pool.checkOut({ ...LIMITS, queueTimeout: 20 }, never)
-    const staying = pool.checkOut(LIMITS, never)
-    await assert.rejects(pool.checkOut({ ...LIMITS, queueLimit: 3 }, never), { code: 'ERR_FCGI_QUEUE_FULL' })
-    assert.equal(pool.status.waiting, 3)
-    abortController.abort(gone)
-    await assert.rejects(leaving, gone)
-    await assert.rejects(brief, { code: 'ERR_FCGI_QUEUE_TIMEOUT' })
-    assert.equal(pool.status.waiting, 1)
-    pool.checkIn(busy, 'aborted')
-    pool.checkIn(await staying, 'aborted')
-    // The place is free: nobody waits.
-    for (let count = 0; count < 3; count += 1) await serve(pool, { queueLimit: 0 })
-    await stop(pool, fake)
-  })
-
-  it('asks for a signal only where a request has to wait', async () => {
-    const fake = await startFake(answering)
-    const pool = poolFor(fake.address, { maxConnections: 1 })
-    const first = await pool.checkOut(LIMITS, () => assert.fail('nobody waits'))
-    let asked = 0
-    const second = pool.checkOut(LIMITS, () => {
-      asked += 1
-      return never()
-    })
-    assert.equal(asked, 1)
-    pool.checkIn(first, 'aborted')
-    pool.checkIn(await second, 'aborted')
-    await stop(pool, fake)
-  })
-
-  it('tells who waits', async () => {
-    const heard: unknown[] = []
-    const listener = (message: unknown): void => {
-      heard.push(message)
-    }
-    subscribe(channels.poolWait.name, listener)
-    const fake = await startFake(answering)
-    const pool = poolFor(fake.address, { maxConnections: 1 })
-    await Promise.all([serve(pool), serve(pool), serve(pool)])
-    const full = { queueTimeout: 0, queueLimit: 0, fresh: false }
-    const never = new AbortController().signal
-    const first = await pool.checkOut(full, () => never)
-    await assert.rejects(
-      pool.checkOut(full, () => never),
-      { code: 'ERR_FCGI_QUEUE_FULL' },
-    )
-    pool.checkIn(first, 'aborted')
-    assert.deepEqual(heard, [
-      { server: 'php', waiting: 1 },
-      { server: 'php', waiting: 2 },
-    ])
-    unsubscribe(channels.poolWait.name, listener)
     await stop(pool, fake)
   })
 
@@ -201,7 +115,7 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     fake.requests[0]?.connection.close()
     await fake.until(() => fake.connections.open === 0)
     while (pool.status.open > 0) await turn()
-    assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0, waiting: 0 })
+    assert.deepEqual(pool.status, { open: 0, idle: 0, busy: 0 })
     for (let count = 0; count < 5; count += 1) assert.notEqual(await serve(pool), dead)
     assert.equal(fake.connections.count, 2)
     await stop(pool, fake)
@@ -211,7 +125,7 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     const fake = await startFake(answering)
     const pool = poolFor(fake.address)
     const [a, b] = await keepTwo(pool)
-    const fresh = await pool.checkOut({ ...LIMITS, fresh: true }, never)
+    const fresh = await checkOut(pool, true)
     assert.equal(fresh.requests, 0)
     assert.deepEqual([a.state, b.state], ['closed', 'closed'])
     pool.checkIn(fresh, 'aborted')
@@ -239,9 +153,9 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
       }
     })
     assert.deepEqual(reasons, Array(6).fill('idle'))
-    const busy = await pool.checkOut(LIMITS, never)
-    const also = await pool.checkOut(LIMITS, never)
-    await assert.rejects(pool.checkOut({ ...LIMITS, queueLimit: 0 }, never), { code: 'ERR_FCGI_QUEUE_FULL' })
+    const busy = await checkOut(pool)
+    const also = await checkOut(pool)
+    assert.equal(pool.free, false)
     pool.checkIn(busy, 'aborted')
     pool.checkIn(also, 'aborted')
     await stop(pool, fake)
@@ -256,7 +170,7 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     const pool = poolFor(fake.address)
     const reasons = await closeReasons(async () => {
       await serve(pool)
-      pool.checkIn(await pool.checkOut(LIMITS, never), 'not kept')
+      pool.checkIn(await checkOut(pool), 'not kept')
     })
     assert.deepEqual(reasons, ['failed'])
     assert.equal(pool.status.open, 0)
@@ -266,7 +180,7 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
   it('counts a connection that could not be opened as gone', async () => {
     const pool = poolFor('/nowhere/s', { maxConnections: 1 })
     for (let count = 0; count < 5; count += 1) {
-      const connection = await pool.checkOut({ ...LIMITS, queueLimit: 0 }, never)
+      const connection = await checkOut(pool)
       assert.equal((await exchange(connection)).error?.code, 'ERR_FCGI_CONNECT')
       pool.checkIn(connection, 'failed')
     }
@@ -283,7 +197,7 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     })
     const pool = poolFor(fake.address)
     const reasons = await closeReasons(async () => {
-      const [a, b] = [await pool.checkOut(LIMITS, never), await pool.checkOut(LIMITS, never)]
+      const [a, b] = [await checkOut(pool), await checkOut(pool)]
       assert.equal((await exchange(a)).error, null)
       const pending = exchange(b)
       pool.checkIn(a, null)
@@ -291,7 +205,7 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
       pool.checkIn(b, null)
     })
     assert.deepEqual(reasons, ['given up'])
-    assert.deepEqual(pool.status, { open: 1, idle: 1, busy: 0, waiting: 0 })
+    assert.deepEqual(pool.status, { open: 1, idle: 1, busy: 0 })
     await stop(pool, fake)
   })
 
@@ -335,7 +249,7 @@ describe('ConnectionPool.close', { timeout: 60_000 }, () => {
       await pool.close()
     })
     assert.deepEqual(reasons, ['shutdown'])
-    await assert.rejects(pool.checkOut(LIMITS, never), { code: 'ERR_FCGI_CLOSED', status: 503 })
+    assert.equal(pool.free, false)
     await stop(pool, fake)
   })
 
@@ -343,35 +257,10 @@ describe('ConnectionPool.close', { timeout: 60_000 }, () => {
     await poolFor('/nowhere/s').close()
   })
 
-  it('loses neither who is served nor who waits, and refuses who comes later', async () => {
-    const fake = await startFake(async (request) => {
-      await wait(5)
-      await request.answer('\r\n')
-    })
-    const pool = poolFor(fake.address)
-    const served: number[] = []
-    const all = Array.from({ length: 20 }, (_, index) => serve(pool).then(() => served.push(index)))
-    await fake.request(3)
-    let closed = false
-    const closing = pool.close().then(() => {
-      closed = true
-    })
-    await assert.rejects(pool.checkOut(LIMITS, never), { code: 'ERR_FCGI_CLOSED' })
-    assert.equal(closed, false)
-    await Promise.all(all)
-    await closing
-    assert.deepEqual(
-      served.toSorted((a, b) => a - b),
-      Array.from(served.keys()),
-    )
-    assert.equal(fake.requests.length, 20)
-    await stop(pool, fake)
-  })
-
   it('closes what comes back meanwhile, without waiting for the last', async () => {
     const fake = await startFake(answering)
     const pool = poolFor(fake.address)
-    const [a, b] = [await pool.checkOut(LIMITS, never), await pool.checkOut(LIMITS, never)]
+    const [a, b] = [await checkOut(pool), await checkOut(pool)]
     await Promise.all([exchange(a), exchange(b)])
     const closing = pool.close()
     pool.checkIn(a, null)
@@ -381,17 +270,245 @@ describe('ConnectionPool.close', { timeout: 60_000 }, () => {
     await stop(pool, fake)
   })
 
-  it('is not held by those who leave the queue meanwhile', async () => {
+  it('closes idle connections before the busy ones are done, and gives no place any more', async () => {
     const fake = await startFake(answering)
-    const pool = poolFor(fake.address, { maxConnections: 1 })
-    const busy = await pool.checkOut(LIMITS, never)
-    const abortController = new AbortController()
-    const leaving = pool.checkOut(LIMITS, () => abortController.signal)
+    const offered: unknown[] = []
+    const pool = poolFor(fake.address, { placeFreed: () => offered.push(null) > 0 })
+    const [a, b] = await keepTwo(pool)
+    const busy = await checkOut(pool)
+    assert.equal(busy, a)
+    offered.length = 0
     const closing = pool.close()
-    abortController.abort(new FastCgiError('ERR_FCGI_CLIENT_GONE'))
-    await assert.rejects(leaving, { code: 'ERR_FCGI_CLIENT_GONE' })
+    assert.deepEqual([a.state, b.state, pool.free], ['idle', 'closed', false])
+    await exchange(busy)
     pool.checkIn(busy, null)
     await closing
+    assert.equal(offered.length, 0)
+    await stop(pool, fake)
+  })
+
+  it('gives its allowance back when the last connection has closed', async () => {
+    const fake = await startFake(answering)
+    let closed = 0
+    const allow = (): Allowance => ({
+      ...fixedAllowance(2),
+      limit: 2,
+      close: () => {
+        closed += 1
+      },
+    })
+    const pool = poolFor(fake.address, { allow })
+    const busy = await checkOut(pool)
+    const closing = pool.close()
+    assert.equal(closed, 0)
+    pool.checkIn(busy, 'aborted')
+    await closing
+    assert.equal(closed, 1)
+    await fake.stop()
+  })
+})
+
+/** An allowance whose limit the test changes. */
+class Changing implements Allowance {
+  readonly calls: string[] = []
+  limit: number
+  user: AllowanceUser | null = null
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  readonly allow = (user: AllowanceUser): Allowance => {
+    this.user = user
+    return this
+  }
+
+  grow(limit: number): void {
+    this.limit = limit
+    this.user?.grown()
+  }
+
+  shrink(limit: number): void {
+    this.limit = limit
+    this.user?.shrunk()
+  }
+
+  want(): void {
+    this.calls.push('want')
+  }
+
+  released(): void {
+    this.calls.push(`released ${this.user?.busy} ${this.user?.idle}`)
+  }
+
+  resize(total: number): void {
+    this.limit = total
+  }
+
+  close(): void {
+    this.calls.push('close')
+  }
+}
+
+describe('The places of a ConnectionPool', { timeout: 60_000 }, () => {
+  staysQuiet()
+
+  it('are as many as are allowed, and offered as they get free', async () => {
+    const fake = await startFake(answering)
+    let offers = 0
+    const placeFreed = (): boolean => {
+      offers += 1
+      return false
+    }
+    const pool = poolFor(fake.address, { placeFreed })
+    const both = [await checkOut(pool), await checkOut(pool)]
+    assert.deepEqual([pool.free, pool.busy, offers], [false, 2, 0])
+    for (const connection of both) pool.checkIn(connection, 'aborted')
+    assert.deepEqual([pool.free, pool.busy, offers], [true, 0, 2])
+    pool.take()
+    pool.leave()
+    assert.deepEqual([pool.busy, offers], [0, 3])
+    await stop(pool, fake)
+  })
+
+  it('are handed over, never free in between', async () => {
+    const fake = await startFake(answering)
+    let taken = false
+    const pool: ConnectionPool = poolFor(fake.address, {
+      maxConnections: 1,
+      placeFreed: () => {
+        pool.take()
+        taken = true
+        return true
+      },
+    })
+    const first = await checkOut(pool)
+    pool.checkIn(first, 'aborted')
+    assert.deepEqual([taken, pool.free, pool.busy], [true, false, 1])
+    pool.checkIn(await pool.connect(false), 'aborted')
+    pool.leave()
+    pool.leave()
+    await fake.stop()
+  })
+
+  it('grow with the allowance, offered until nobody wants one', async () => {
+    let waiting = 2
+    const changing = new Changing(0)
+    const pool: ConnectionPool = poolFor('/nowhere/s', {
+      allow: changing.allow,
+      placeFreed: () => {
+        if (waiting === 0) return false
+        waiting -= 1
+        pool.take()
+        return true
+      },
+    })
+    assert.equal(pool.free, false)
+    pool.want()
+    changing.grow(1)
+    assert.deepEqual([waiting, pool.busy], [1, 1])
+    changing.grow(4)
+    assert.deepEqual([waiting, pool.busy, pool.free], [0, 2, true])
+    assert.deepEqual(changing.calls, ['want'])
+    pool.leave()
+    pool.leave()
+    await pool.close()
+    pool.want()
+    assert.deepEqual(changing.calls.slice(1), ['released 1 0', 'released 0 0', 'close'])
+  })
+
+  it('shrink with the allowance: idle connections close at once, the oldest first, busy ones behind their request', async () => {
+    const fake = await startFake(answering)
+    const changing = new Changing(3)
+    const pool = poolFor(fake.address, { allow: changing.allow })
+    const reasons = await closeReasons(async () => {
+      const [a, b] = await keepTwo(pool)
+      changing.shrink(1)
+      assert.deepEqual([a.state, b.state], ['idle', 'closed'])
+      changing.grow(2)
+      const [c, d] = [await checkOut(pool), await checkOut(pool)]
+      await Promise.all([exchange(c), exchange(d)])
+      changing.shrink(1)
+      assert.deepEqual([c.state, d.state, pool.free], ['busy', 'busy', false])
+      pool.checkIn(c, null)
+      pool.checkIn(d, null)
+      assert.deepEqual([c.state, d.state], ['closed', 'idle'])
+    })
+    assert.deepEqual(reasons, ['recalled', 'recalled'])
+    assert.deepEqual(changing.calls, ['released 0 1', 'released 1 0'])
+    await stop(pool, fake)
+  })
+
+  it('change with maxConnections', async () => {
+    const fake = await startFake(answering)
+    const pool = poolFor(fake.address)
+    await keepTwo(pool)
+    pool.resize(1)
+    assert.deepEqual([pool.limit, pool.status.idle], [1, 1])
+    pool.resize(3)
+    const three = [await checkOut(pool), await checkOut(pool), await checkOut(pool)]
+    assert.equal(pool.free, false)
+    for (const connection of three) pool.checkIn(connection, 'aborted')
+    await stop(pool, fake)
+  })
+
+  it('tell the allowance when a connection has closed, however it came to that', async () => {
+    const fake = await startFake(answering)
+    const changing = new Changing(2)
+    const pool = poolFor(fake.address, { allow: changing.allow })
+    await serve(pool)
+    assert.deepEqual(changing.calls, [])
+    fake.requests[0]?.connection.close()
+    await eventually('the kept one is dropped', () => pool.status.open === 0)
+    assert.deepEqual(changing.calls, ['released 0 0'])
+    pool.checkIn(await checkOut(pool), 'aborted')
+    assert.deepEqual(changing.calls, ['released 0 0', 'released 0 0'])
+    await stop(pool, fake)
+  })
+
+  it('serve one connection that is lent out beside the kept ones, and is not kept', async () => {
+    const fake = await startFake(answering)
+    const pool = poolFor(fake.address)
+    const reasons = await closeReasons(async () => {
+      const [a, b] = await keepTwo(pool)
+      pool.take()
+      const lent = pool.lend()
+      assert.deepEqual([a.state, b.state], ['idle', 'closed'], 'there is room for two')
+      assert.equal((await exchange(lent)).error, null)
+      pool.checkIn(lent, 'not kept')
+    })
+    assert.deepEqual(reasons, ['recalled', 'not kept'])
+    assert.deepEqual([pool.busy, pool.status.open], [0, 1])
+    await stop(pool, fake)
+  })
+
+  it('never let more connections be open than allowed, however requests and limits come and go', async () => {
+    const fake = await startFake(answering)
+    const changing = new Changing(3)
+    const pool = poolFor(fake.address, { allow: changing.allow })
+    let random = 1
+    const draw = (below: number): number => {
+      random = (random * 48_271) % 2_147_483_647
+      return random % below
+    }
+    const closed = (): number => changing.calls.filter((call) => call.startsWith('released')).length
+    const serveSoon = async (): Promise<void> => {
+      if (!pool.free) return
+      const connection = await checkOut(pool)
+      assert.equal((await exchange(connection)).error, null)
+      assert.ok(pool.status.open <= 6)
+      pool.checkIn(connection, draw(4) === 0 ? 'not kept' : null)
+      assert.ok(pool.status.open <= Math.max(changing.limit, pool.busy), `${pool.status.open} of ${changing.limit}`)
+    }
+    for (let round = 0; round < 60; round += 1) {
+      const burst = Array.from({ length: 1 + draw(5) }, serveSoon)
+      if (draw(3) === 0) changing.shrink(1 + draw(3))
+      else changing.grow(3 + draw(4))
+      await Promise.all(burst)
+      assert.ok(pool.status.open <= changing.limit)
+    }
+    assert.ok(closed() > 0)
+    assert.ok(fake.connections.peak <= 6)
     await stop(pool, fake)
   })
 })
