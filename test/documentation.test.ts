@@ -54,6 +54,15 @@ const TRIALS: Readonly<Record<string, Trial | 'ends'>> = {
   'README.md: Shutting down': FRONT_PAGE,
   'README.md: Testing PHP': 'ends',
   'docs/configuration.md: Configuration': 'ends',
+  'docs/balancing.md: Many backends': FRONT_PAGE,
+  'docs/balancing.md: Several processes': 'ends',
+  'docs/observability.md: The status page': { path: '/fcgi-status?format=json', body: /"state":"up"/ },
+  'docs/observability.md: The status page 2': { path: '/fcgi-status', body: /<main data-status="up">/ },
+  'docs/observability.md: Prometheus': {
+    path: '/metrics?format=prometheus',
+    body: /^process_cpu_[\s\S]+^express_fastcgi_backend_up\{.*\} 1$/m,
+  },
+  'docs/observability.md: OpenTelemetry': FRONT_PAGE,
   'docs/deployment.md: Shutting down': {
     ...FRONT_PAGE,
     before: `${USES_PHP}\napp.use(php)\nconst server = app.listen(8080)`,
@@ -99,9 +108,10 @@ backend('php-fpm').describe('the code in the documents', () => {
     directory = privateDirectory('docs')
     cpSync(join(repository, 'test/fixtures/documentation'), directory.path, { recursive: true })
     cpSync(join(repository, 'conf/monkey-1.6'), join(directory.path, 'monkey'), { recursive: true })
+    cpSync(join(repository, 'examples/opentelemetry'), directory.path, { recursive: true })
     mkdirSync(join(directory.path, 'node_modules'))
     symlinkSync(repository, join(directory.path, 'node_modules/express-fastcgi'))
-    for (const name of ['express', 'supertest']) {
+    for (const name of ['express', 'supertest', 'prom-client', '@opentelemetry']) {
       symlinkSync(join(repository, 'node_modules', name), join(directory.path, 'node_modules', name))
     }
     writeFileSync(join(directory.path, 'conf/fastcgi.conf'), here(fileOf('conf/fastcgi.conf')))

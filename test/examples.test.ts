@@ -22,6 +22,8 @@ const PAGES: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
   'plain-http': { '/': /behind Node/, '/style.css': /^:root \{/, '/nothing': /404 Not Found/ },
   'in-front-of-express': { '/index.php': /behind Node/, '/node': /^This is Express\n$/ },
   responder: { '/greeter?name=Ada': /^Hello, Ada!\nYou sent 0 bytes with GET\.\n$/ },
+  status: { '/status': /<main data-status="up">/, '/status?format=json': /"state":"up"/, '/': /behind Node/ },
+  opentelemetry: { '/index.php': /<th>HTTP_TRACEPARENT<td>00-[0-9a-f]{32}-[0-9a-f]{16}-01\n/ },
   'graceful-shutdown': { '/': /behind Node/ },
 }
 

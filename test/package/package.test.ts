@@ -40,7 +40,7 @@ describe('the package', () => {
     const paths = packed.map(({ path }) => path)
     assert.deepEqual(paths.filter((path) => path.startsWith('dist/')).sort(), built.sort())
     const others = paths.filter(
-      (path) => !path.startsWith('dist/') && !/^(conf\/[\w./-]+|docs\/[a-z]+\.md)$/.test(path),
+      (path) => !path.startsWith('dist/') && !/^(conf\/[\w./-]+|docs\/[a-z]+\.(md|png|svg))$/.test(path),
     )
     assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
   })
