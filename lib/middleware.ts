@@ -7,6 +7,7 @@ import type { GatewayStatus } from './gateway/status.ts'
 import type { Next } from './http/failure.ts'
 import { resolveOptions } from './options/resolve.ts'
 import type { FastCgiOptions } from './options/types.ts'
+import { optionWarnings } from './options/warnings.ts'
 import { type StatusHandler, type StatusOptions, statusHandler } from './status/status-handler.ts'
 
 /** A handler for Express 4 and 5, Connect and `http.createServer`; without `next`, what it does not serve is a 404. */
@@ -57,7 +58,7 @@ function createHandler(configuration: FastCgiOptions | string): FastCgiHandler {
     const resolved = resolveOptions(options)
     gateway.load(resolved)
     last = given
-    for (const warning of warnings) resolved.logger?.warn(warning)
+    for (const warning of [...warnings, ...optionWarnings(resolved)]) resolved.logger?.warn(warning)
   }
   load(configuration)
   const handle = (req: IncomingMessage, res: ServerResponse, next?: Next): void => gateway.handle(req, res, next)

@@ -2,6 +2,7 @@ import {
   ConfigError,
   type FastCgiOptions,
   OptionError,
+  optionWarnings,
   type ResolvedOptions,
   readConfig,
   resolveOptions,
@@ -20,7 +21,8 @@ export function check(path: string): CheckResult {
     const rootless = lacksRoot(options)
     // The root may come from JavaScript, as Monkey's comes from the site: all the rest is checked as if it did.
     const resolved = resolveOptions(rootless ? { ...options, root: '.' } : options)
-    const notes = rootless ? [...warnings, `${path}: ${ROOT_MISSING}`] : warnings
+    const missing = rootless ? [`${path}: ${ROOT_MISSING}`] : []
+    const notes = [...warnings, ...missing, ...optionWarnings(resolved)]
     const lines = [
       ...notes.map((note) => `warning: ${note}`),
       ...formatOptions(resolved, rootless ? options : undefined),

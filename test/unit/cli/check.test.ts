@@ -38,6 +38,13 @@ describe('check', () => {
     assert.doesNotMatch(text, /warning|undefined|\[object/)
   })
 
+  it('warns of a backend that other machines may reach', () => {
+    const server = SERVER.replace('ServerPath /run/php.sock', 'ServerAddr 192.0.2.7:9000')
+    const { text, exitCode } = check(fileOf(`${server}[FASTCGI_LOCATION]\n ServerNames php\n DocumentRoot /srv\n`))
+    assert.equal(exitCode, 0)
+    assert.match(text, /^warning: The server "php" .*192\.0\.2\.7:9000, which is not loopback/m)
+  })
+
   it('prints all problems and fails', () => {
     const path = fileOf(`${SERVER} Weight 0\n[FASTCGI_LOCATION]\n ServerNames php\n KeepAlive yes\n`)
     const { text, exitCode } = check(path)
