@@ -46,6 +46,8 @@ export class Backend implements Candidate, ConnectionLender {
   #options: BackendOptions
   #check: HealthCheck | null = null
   #draining = false
+  /** Milliseconds since 1970. */
+  #downSince: number | null = null
 
   constructor(options: BackendOptions, place: Address | ManagedBackend, parts: BackendParts) {
     this.#options = options
@@ -159,7 +161,7 @@ export class Backend implements Candidate, ConnectionLender {
       ...this.pool.status,
       waiting: this.pool.waiting,
       ...this.#tally.status,
-      downSince: this.health.up ? null : Math.round(Date.now() - this.health.downFor),
+      downSince: this.#downSince,
     }
   }
 
@@ -213,6 +215,7 @@ export class Backend implements Candidate, ConnectionLender {
   }
 
   #wentDown(error: FastCgiError, retryIn: number): void {
+    this.#downSince = Date.now()
     this.#parts.log?.warn(
       `${this.description} is down, and left alone for ${retryIn} ms: ${error.code}: ${error.detail}`,
     )
@@ -225,6 +228,7 @@ export class Backend implements Candidate, ConnectionLender {
   }
 
   #cameUp(downFor: number): void {
+    this.#downSince = null
     this.#parts.log?.info(`${this.description} is up again after ${Math.round(downFor)} ms`)
     if (channels.backendUp.hasSubscribers) {
       channels.backendUp.publish({ server: this.name, address: this.#shownAddress(), downFor })

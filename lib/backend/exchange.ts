@@ -181,7 +181,7 @@ export class Exchange implements AnswerReceiver {
     const { error } = outcome
     if (error === null) backend.noteAnswer(performance.now() - began, generation)
     else if (this.#cancelled !== null) backend.health.abandonProbe(generation)
-    else backend.noteFailure({ ...outcome, error }, generation)
+    else backend.noteFailure({ ...outcome, error, took: performance.now() - began }, generation)
   }
 
   #endProbe({ backend, generation }: TakenPlace): void {
@@ -197,7 +197,7 @@ export class Exchange implements AnswerReceiver {
       return null
     } catch (thrown) {
       const error = asFastCgiError(thrown)
-      this.#tell({ error, answered: false, kept: false, ended: false }, place, 0)
+      this.#tell({ error, answered: false, kept: false, ended: false }, place, performance.now())
       backend.pool.leave()
       if (this.#cancelled === null && this.#group.hasOther([...this.#tried, backend])) return error
       throw this.#cancelled ?? error

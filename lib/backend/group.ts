@@ -123,7 +123,7 @@ export class BackendGroup implements PlaceTaker {
   }
 
   admit(backend: Backend): boolean {
-    if (this.#queue.length === 0 || !backend.health.up) return false
+    if (this.#queue.length === 0) return false
     const { generation } = backend.health
     const admitted = this.#queue.admitNext({ backend, generation, probe: false }, (wish) => this.#suits(backend, wish))
     if (!admitted) return false
@@ -145,7 +145,6 @@ export class BackendGroup implements PlaceTaker {
   }
 
   waitingFor(backend: Backend): number {
-    if (this.#queue.length === 0 || !backend.health.up) return 0
     return this.#queue.count((wish) => this.#suits(backend, wish))
   }
 

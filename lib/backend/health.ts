@@ -138,7 +138,7 @@ export class Health {
       case 'nothing':
         return this.abandonProbe(generation)
       case 'fails':
-        if (generation === this.#generation) this.#countFailure(attempt.error)
+        if (generation === this.#generation) this.#countFailure(attempt)
     }
   }
 
@@ -156,11 +156,13 @@ export class Health {
     }
   }
 
-  #countFailure(error: FastCgiError): void {
+  #countFailure({ error, took = 0 }: FailedAttempt): void {
     if (this.#state === 'probing') return this.#fall(error)
-    if (!this.up || this.#options.maxFails === 0) return
+    const { maxFails, failTimeout } = this.#options
+    if (!this.up || maxFails === 0) return
     const now = this.#observer.now()
-    const since = now - this.#options.failTimeout
+    // Those that are silent fail slowly: enough of them must fit in, however long readTimeout is and however few requests come.
+    const since = now - failTimeout - maxFails * took
     this.#failures = this.#failures.filter((time) => time > since)
     this.#failures.push(now)
     if (this.#isEnough(this.#failures.length)) return this.#fall(error)

@@ -54,7 +54,6 @@ export class Server {
   #turn = 0
   #lookup: LookupOutcome | null = null
   readonly #lookupTally: Tally = new Tally()
-  #retired = false
 
   /** Throws OptionError when the address is none. */
   constructor(options: ServerOptions, parts: ServerParts = {}) {
@@ -115,15 +114,9 @@ export class Server {
     this.#refresh()
   }
 
-  /** It is in no current configuration any more; those who are being served, or wait, are still served. */
-  retire(): void {
-    this.#retired = true
-  }
-
   get status(): readonly BackendStatus[] {
     const all = [...this.#backends, ...this.#draining].map(({ status }) => status)
-    const shown = all.length === 0 ? [this.#unresolvedStatus()] : all
-    return this.#retired ? shown.map((status) => ({ ...status, state: 'draining' })) : shown
+    return all.length === 0 ? [this.#unresolvedStatus()] : all
   }
 
   /** Lets the requests under way finish, closes the connections and ends what we have started. */

@@ -9,6 +9,8 @@ export interface FailedAttempt {
   readonly ended: boolean
   /** The connection had served a request before. */
   readonly kept: boolean
+  /** Milliseconds; default 0. */
+  readonly took?: number
 }
 
 /** What an attempt says of its backend. */

@@ -139,7 +139,10 @@ export class LiveGateway {
   }
 
   #discard(created: readonly Server[]): void {
-    for (const server of created) void this.#closeServer(server)
+    for (const server of created) {
+      this.#identities.delete(server)
+      void closeLoudly(server, this.#log)
+    }
   }
 
   #replace(last: Generation, next: Generation, created: readonly Server[]): void {
@@ -170,11 +173,16 @@ export class LiveGateway {
   async #closeServer(server: Server): Promise<void> {
     this.#identities.delete(server)
     this.#leaving.add(server)
-    try {
-      await server.close()
-    } catch (error) {
-      this.#log.error(`${server.name} could not be closed: ${String(error)}`)
-    }
+    await closeLoudly(server, this.#log)
     this.#leaving.delete(server)
+  }
+}
+
+/** Nobody need wait for it: what goes wrong is in the log. */
+async function closeLoudly(server: Server, log: Logger): Promise<void> {
+  try {
+    await server.close()
+  } catch (error) {
+    log.error(`${server.name} could not be closed: ${String(error)}`)
   }
 }

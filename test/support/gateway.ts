@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { type FastCgiOptions, fastcgi } from '../../lib/index.ts'
+import { type FastCgiHandler, type FastCgiOptions, fastcgi } from '../../lib/index.ts'
 import { listen, type Site } from './site.ts'
 
 /** The document root of the PHP scripts in test/fixtures/php. */
@@ -8,6 +8,7 @@ export const phpRoot: string = fileURLToPath(new URL('../fixtures/php', import.m
 
 /** A gateway behind node:http, and what it has logged. */
 export interface Gateway extends Site {
+  readonly handler: FastCgiHandler
   readonly log: string[]
   readonly errors: unknown[]
 }
@@ -28,6 +29,7 @@ export async function serve(options: FastCgiOptions): Promise<Gateway> {
   }
   return {
     ...site,
+    handler,
     log,
     errors,
     async close() {

@@ -20,7 +20,7 @@ describe('the table of errors', () => {
     for (const code of ['CONNECT', 'RESET', 'PROTOCOL', 'BAD_RESPONSE', 'TRUNCATED', 'UNKNOWN_ROLE'] as const) {
       assert.equal(status(`ERR_FCGI_${code}`), 502, code)
     }
-    for (const code of ['OVERLOADED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'CLOSED'] as const) {
+    for (const code of ['DOWN', 'OVERLOADED', 'QUEUE_FULL', 'QUEUE_TIMEOUT', 'CLOSED'] as const) {
       assert.equal(status(`ERR_FCGI_${code}`), 503, code)
     }
     for (const code of ['CONNECT_TIMEOUT', 'SEND_TIMEOUT', 'READ_TIMEOUT', 'TIMEOUT'] as const) {

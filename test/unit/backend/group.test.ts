@@ -105,7 +105,12 @@ describe('BackendGroup.take', () => {
     assert.deepEqual([group.hasOther([a]), group.hasOther([a, b]), group.hasOther([a, b, c])], [true, true, false])
   })
 
-  it('leaves what is down alone, and backups in reserve', () => {
+  it('leaves backups in reserve wherever they stand in the file', () => {
+    const { group } = scene([{ backup: true }, {}])
+    assert.deepEqual([take(group), take(group)].map(nameOf), ['b', null])
+  })
+
+  it('leaves what is down alone, and then serves from the reserve', () => {
     const { group, backends } = scene([{}, { maxConnections: 9 }, { maxConnections: 9, backup: true }])
     const [a, b] = backends
     fail(a)
@@ -192,11 +197,13 @@ describe('BackendGroup.take', () => {
   })
 
   it('tries last what has failed for this request already', () => {
-    const { group, backends } = scene([{}, {}])
+    const { group, backends, pass } = scene([{}, {}])
     const [a, b] = backends as [Backend, Backend]
-    fail(b)
     fail(a)
-    assert.equal(nameOf(take(group, [b])), 'a')
+    pass(10)
+    fail(b)
+    assert.equal(nameOf(take(group, [a])), 'b')
+    assert.equal(nameOf(take(group)), 'a', 'else the one that has been down for longest')
   })
 
   it('never takes down what has maxFails 0', () => {

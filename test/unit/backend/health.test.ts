@@ -102,6 +102,15 @@ describe('Health', () => {
       assert.equal(new Patient().fails(1).pass(9000).fails(1).pass(2000).fails(2).state, 'down')
     })
 
+    it('counts failures that took longer than failTimeout, one after the other: a silent backend with few requests', () => {
+      const slow = { ...SILENT, took: 60_000 }
+      const patient = new Patient().pass(60_000).fails(1, slow).pass(63_000).fails(1, slow).pass(63_000)
+      assert.equal(patient.state, 'up')
+      assert.equal(patient.fails(1, slow).state, 'down')
+      const seldom = new Patient().fails(1, slow).pass(3_600_000).fails(1, slow).pass(3_600_000).fails(1, slow)
+      assert.equal(seldom.state, 'up')
+    })
+
     it('goes down at once with maxFails of 1, and never with 0', () => {
       assert.equal(new Patient({ maxFails: 1 }).fails(1).state, 'down')
       assert.equal(new Patient({ maxFails: 0 }).fails(1000).check(BAD_CHECK, 1000).state, 'up')

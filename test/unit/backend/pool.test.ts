@@ -439,6 +439,42 @@ describe('The places of a ConnectionPool', { timeout: 60_000 }, () => {
     await stop(pool, fake)
   })
 
+  it('count a kept connection once that is about to be used', async () => {
+    const fake = await startFake(answering)
+    const pool = poolFor(fake.address)
+    await keepTwo(pool)
+    const first = await checkOut(pool)
+    await exchange(first)
+    pool.take()
+    const second = pool.connect(false)
+    assert.deepEqual([pool.busy, pool.idle], [2, 0])
+    pool.checkIn(first, null)
+    assert.equal(first.state, 'idle')
+    pool.checkIn(await second, 'aborted')
+    await stop(pool, fake)
+  })
+
+  it('shrink also where generic-pool has a connection in hand that is not open yet', async () => {
+    const fake = await startFake(answering)
+    const changing = new Changing(3)
+    const pool = poolFor(fake.address, { allow: changing.allow })
+    const [a, b] = [await checkOut(pool), await checkOut(pool)]
+    await Promise.all([exchange(a), exchange(b)])
+    pool.take()
+    const third = pool.connect(false)
+    pool.checkIn(a, null)
+    pool.checkIn(b, null)
+    assert.equal(await third, a, 'it came back before another was made')
+    await exchange(a)
+    pool.checkIn(a, null)
+    changing.shrink(2)
+    const both = [await checkOut(pool), await checkOut(pool)]
+    await Promise.all(both.map(exchange))
+    assert.equal(pool.status.open, 2)
+    for (const connection of both) pool.checkIn(connection, null)
+    await stop(pool, fake)
+  })
+
   it('change with maxConnections', async () => {
     const fake = await startFake(answering)
     const pool = poolFor(fake.address)

@@ -74,6 +74,7 @@ describe('resolveOptions', () => {
         sendTimeout: 60_000,
         readTimeout: 60_000,
         timeout: 0,
+        clientTimeout: 60_000,
         retries: 1,
         requestBuffering: 'auto',
         bodyLimit: 1024 ** 3,
