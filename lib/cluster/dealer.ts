@@ -55,6 +55,7 @@ export class Dealer {
 
   #join(worker: number, message: Extract<WorkerMessage, { type: 'express-fastcgi:join' }>): void {
     const { holder: id, key, total, held } = message
+    // Asked again because the dealer was new; the first question had come through.
     if (this.#keys.has(id)) return
     const stock = this.#stocks.get(key) ?? new Stock(this.#surroundings.send)
     this.#stocks.set(key, stock)

@@ -146,16 +146,13 @@ export class DealtAllowance implements Allowance {
     this.#owed += places
     this.#request.user.shrunk()
     this.released()
-    if (this.#limit > 0) return
     // With nothing left a denial of before is no reason to wait.
-    if (this.#pause !== null) this.#await(0)
-    this.#askForWaiters()
+    if (this.#limit === 0) this.#askForWaiters()
   }
 
   /** Half of what is not busy: the rest is for what comes next. The last place stays, so that a request need not ask for it. */
   get #spare(): number {
-    const { busy, waiting } = this.#request.user
-    return waiting > 0 ? 0 : Math.max(0, Math.ceil((this.#limit - Math.max(1, busy)) / 2))
+    return Math.max(0, Math.ceil((this.#limit - Math.max(1, this.#request.user.busy)) / 2))
   }
 
   #askLater(): void {
@@ -176,8 +173,7 @@ export class DealtAllowance implements Allowance {
   }
 
   #askForWaiters(): void {
-    const { busy, idle, waiting } = this.#request.user
-    if (waiting <= this.#asked || busy + idle < this.#limit) return
+    if (this.#request.user.waiting <= this.#asked) return
     this.#calls = this.#callsToAsk
     this.want()
   }

@@ -15,9 +15,9 @@ export interface Holder {
   asked: boolean
   /** Its process lives on without a channel: what it holds is out of reach until it ends. */
   silent: boolean
-  /** Of its need: lower is earlier. */
+  /** When it last began to want: lower is earlier. */
   turn: number
-  /** Of its last grant: lower is earlier. */
+  /** When it was last granted something. */
   since: number
 }
 
@@ -52,14 +52,19 @@ function comesBefore(one: Seat, other: Seat): boolean {
   return one.holder.turn < other.holder.turn
 }
 
-/** Which of two gives a place up: the one with more; else the one that wants no more; else the one that has held longer. */
+/** Which of two gives a place up: the one with more; else the one that is content; else the one that has held longer. */
 export function givesBefore(one: Holder, other: Holder): boolean {
   if (levelOf(one) !== levelOf(other)) return levelOf(one) > levelOf(other)
-  if ((one.need === 0) !== (other.need === 0)) return one.need === 0
+  if (isContent(one) !== isContent(other)) return isContent(one)
   return one.since < other.since
 }
 
 /** It stays no worse off than the one that gets the place; but its last place goes to one that has none. */
 export function mustYield(donor: Holder, seat: Seat): boolean {
   return levelOf(donor) >= seat.level + 2 || (seat.level === 0 && seat.holder.held === 0)
+}
+
+/** It has not wanted any more since its last grant. */
+function isContent({ turn, since }: Holder): boolean {
+  return turn < since
 }

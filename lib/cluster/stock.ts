@@ -23,16 +23,15 @@ export class Stock {
     return this.#holders.size === 0
   }
 
-  /** One that is known already stays as it is. `workers` are alive: each may come for its share. */
+  /** One that is not known yet. So many workers are alive, its own among them: each may come for its share. */
   join(joined: Pick<Holder, 'id' | 'worker' | 'total' | 'held'>, workers: number): void {
-    if (this.#holders.has(joined.id)) return
     const holder: Holder = {
       ...{ recalled: 0, need: 0, tried: false, asked: false, silent: false },
       ...{ turn: this.#tick(), since: this.#tick() },
       ...joined,
     }
     this.#holders.set(holder.id, holder)
-    const share = this.#total / Math.max(workers, this.#holders.size)
+    const share = this.#total / workers
     const first = Math.max(0, Math.min(this.#free, Math.max(1, Math.floor(share)) - holder.held))
     this.#grant(holder, first)
     holder.need = Math.max(0, Math.floor(share) - holder.held)
@@ -170,7 +169,7 @@ export class Stock {
     this.#tell(holder, 'express-fastcgi:deny', denied)
   }
 
-  /** The one to give up a place: the one with the most; of these rather one that wants no more, then the one that has held longest. */
+  /** The one to give up a place: the one with the most; of these rather one that is content, then the one that has held longest. */
   #donor(except: Holder | null = null): Holder | null {
     let best: Holder | null = null
     for (const holder of this.#all) {

@@ -77,6 +77,8 @@ describe('a worker whose primary deals', () => {
     for (const pool of pools) pool.allowance.close()
     assert.equal(worker.listeners.size, 0)
     const again = worker.pool('a', 4)
+    mock.timers.tick(PATIENCE)
+    assert.deepEqual([again.allowance.limit, worker.warnings], [0, []], 'who dealt once deals again')
     simulation.settle()
     assert.deepEqual([again.allowance.limit, worker.listeners.size], [4, 1])
   })
@@ -92,6 +94,14 @@ describe('a worker whose primary deals', () => {
     assert.deepEqual([pool.allowance.limit, worker.toPrimary, pool.served], [4, [], 10])
     pool.allowance.close()
     assert.deepEqual(worker.toPrimary, [])
+  })
+
+  it('uses the whole when its channel closed before it heard anything, without a word', () => {
+    const { worker } = alone()
+    const pool = worker.pool(KEY, 4)
+    worker.connected = false
+    mock.timers.tick(PATIENCE)
+    assert.deepEqual([pool.allowance.limit, worker.warnings], [4, []])
   })
 
   it('uses a whole new server when its channel has closed before', () => {
@@ -152,13 +162,27 @@ describe('a primary that deals late', () => {
     assert.deepEqual([pool.allowance.limit, worker.warnings], [4, []])
   })
 
+  it('is joined once by those whose question it had heard after all', () => {
+    const { simulation, worker } = alone()
+    const pool = worker.pool(KEY, 4)
+    worker.hear({ type: 'express-fastcgi:deal' })
+    assert.equal(worker.toPrimary.length, 2)
+    simulation.settle()
+    assert.equal(pool.allowance.limit, 4)
+  })
+
   it('changes nothing for those that it has answered', () => {
     const { simulation, worker } = alone()
     const pool = worker.pool(KEY, 4)
     simulation.settle()
-    worker.toWorker.push({ type: 'express-fastcgi:deal' })
+    worker.hear({ type: 'express-fastcgi:deal' })
     simulation.settle()
     assert.equal(pool.allowance.limit, 4)
+    pool.arrive(5)
+    assert.deepEqual(
+      worker.toPrimary.map(({ type }) => type),
+      ['express-fastcgi:want'],
+    )
   })
 
   it('is obeyed by workers that went on alone: what they use is counted and recalled', () => {

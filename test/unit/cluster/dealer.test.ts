@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { Dealer } from '../../../lib/cluster/dealer.ts'
 import { type PlainPool, type SimulatedWorker, Simulation } from './simulation.ts'
 
 const KEY = '/run/php.sock'
@@ -151,13 +152,79 @@ describe('a worker that wants more', () => {
     }
   })
 
+  it('does not take what would only turn the tables', () => {
+    const { simulation, pools } = cluster(2, 5)
+    at(pools, 0).arrive(50)
+    simulation.settle()
+    at(pools, 1).arrive(50)
+    for (let round = 0; round < 5; round += 1) {
+      simulation.settle()
+      for (const pool of pools) pool.finish()
+    }
+    simulation.settle()
+    assert.deepEqual(limits(pools), [3, 2])
+  })
+
+  it('waits for all that were asked before it is denied', () => {
+    const { simulation, pools } = cluster(3, 12)
+    at(pools, 0).arrive(4)
+    at(pools, 2).arrive(6)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [4, 2, 6], 'the first spares none, the second half')
+  })
+
+  it('takes a lone place from the one that has held it longest', () => {
+    const { simulation, pools } = cluster(3, 2)
+    for (const pool of pools) pool.arrive(5)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [0, 1, 0])
+  })
+
+  it('is served before one that still has its place, though that was told to give it up', () => {
+    const { simulation, pools } = cluster(4, 2)
+    at(pools, 0).arrive(5)
+    at(pools, 1).arrive(1)
+    at(pools, 2).arrive(5)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [1, 0, 0, 0], 'the second wants no more')
+    at(pools, 1).arrive(5)
+    simulation.settle()
+    at(pools, 3).arrive(5)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [0, 0, 0, 0])
+  })
+
+  it('takes a lone place rather from one that has asked for no more', () => {
+    const { simulation, pools } = cluster(3, 2)
+    at(pools, 2).arrive(5)
+    simulation.settle()
+    at(pools, 0).arrive(1)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [1, 0, 1])
+    at(pools, 1).arrive(1)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [0, 0, 1], 'the third has waiters, and was denied')
+  })
+
+  it('keeps its turn when it wants more while it waits', () => {
+    const { simulation, pools } = cluster(3, 1)
+    for (const index of [0, 1, 2, 1]) {
+      at(pools, index).arrive(1)
+      simulation.settle()
+    }
+    at(pools, 0).finish()
+    simulation.settle()
+    assert.deepEqual([at(pools, 1).busy, at(pools, 2).busy], [1, 0])
+  })
+
   it('takes a lone place from one that does not use it', () => {
     const { simulation, pools } = cluster(3, 2)
+    at(pools, 0).arrive(5)
+    simulation.settle()
     const without = pools.find(({ allowance }) => allowance.limit === 0)
     without?.arrive()
     simulation.settle()
-    assert.equal(without?.busy, 1)
-    assert.equal(simulation.open, 1)
+    assert.deepEqual([without?.busy, at(pools, 1).allowance.limit, simulation.open], [1, 0, 2])
   })
 })
 
@@ -208,6 +275,49 @@ describe('what a worker has', () => {
     mock.timers.tick(LATER)
     simulation.settle()
     assert.equal(at(pools, 0).busy, 8)
+  })
+
+  it('is waited for no more when its process has lost its channel: another gives', () => {
+    const { simulation, pools } = cluster(3, 3)
+    const leaving = workerOf(simulation, at(pools, 0))
+    for (const pool of pools) pool.arrive(1)
+    const [late] = simulation.fork()
+    const newcomer = late?.pool(KEY, 3)
+    simulation.settle()
+    newcomer?.arrive()
+    simulation.settle()
+    assert.deepEqual(limits(pools), [0, 1, 1])
+    simulation.disconnect(leaving)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [0, 0, 1])
+    at(pools, 1).finish()
+    simulation.settle()
+    assert.equal(newcomer?.busy, 1)
+  })
+
+  it('is no answer that others wait for, when its process has lost its channel', () => {
+    const { simulation, pools } = cluster(3, 12)
+    at(pools, 0).arrive(6)
+    const [first, asked] = [workerOf(simulation, at(pools, 0)), workerOf(simulation, at(pools, 1))]
+    simulation.step(first, 'toPrimary')
+    simulation.disconnect(asked)
+    simulation.settle()
+    mock.timers.tick(LATER)
+    simulation.settle()
+    assert.deepEqual(limits(pools), [6, 4, 2], 'the third is asked, and asked again')
+  })
+
+  it('grows no more when its process has lost its channel', () => {
+    const { simulation, pools } = cluster(3, 6)
+    for (const pool of pools) pool.arrive(2)
+    at(pools, 0).arrive(9)
+    at(pools, 2).arrive(9)
+    for (const index of [0, 2]) simulation.step(workerOf(simulation, at(pools, index)), 'toPrimary')
+    simulation.disconnect(workerOf(simulation, at(pools, 0)))
+    simulation.kill(workerOf(simulation, at(pools, 1)))
+    mock.timers.tick(LATER)
+    simulation.settle()
+    assert.equal(at(pools, 2).busy, 4)
   })
 
   it('goes back when its pool closes, once', () => {
@@ -265,6 +375,29 @@ describe('another total', () => {
 })
 
 describe('a message', () => {
+  it('that crosses a recall promises no more than is left', () => {
+    const sent: string[] = []
+    const dealer = new Dealer({
+      send: (_, { type, ...rest }) => sent.push(`${type} ${Object.values(rest)}`),
+      workers: () => 2,
+    })
+    for (const [worker, holder] of [
+      [1, 'a'],
+      [2, 'b'],
+    ] as const) {
+      dealer.receive(worker, { type: 'express-fastcgi:join', holder, key: KEY, total: 6, held: 0 })
+    }
+    dealer.receive(2, { type: 'express-fastcgi:want', holder: 'b', places: 2 })
+    assert.equal(sent.at(-1), 'express-fastcgi:ask a,2')
+    dealer.receive(2, { type: 'express-fastcgi:resize', holder: 'b', total: 1 })
+    assert.deepEqual(sent.slice(-2).toSorted(), ['express-fastcgi:recall a,3', 'express-fastcgi:recall b,2'])
+    dealer.receive(1, { type: 'express-fastcgi:spare', holder: 'a', places: 2 })
+    dealer.receive(1, { type: 'express-fastcgi:give', holder: 'a', places: 3 })
+    dealer.receive(2, { type: 'express-fastcgi:give', holder: 'b', places: 2 })
+    dealer.receive(1, { type: 'express-fastcgi:want', holder: 'a', places: 1 })
+    assert.equal(sent.at(-1), 'express-fastcgi:recall b,1')
+  })
+
   it('about a holder of another worker is of no effect', () => {
     const { simulation, pools } = cluster(2, 8)
     const join = simulation.log.find(({ type }) => type === 'express-fastcgi:join')

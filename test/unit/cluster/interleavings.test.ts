@@ -16,23 +16,27 @@ type Kind = (typeof KINDS)[number]
 const KINDS = [
   ...(['arrive', 'arrive', 'burst', 'finish', 'finish', 'finish'] as const),
   ...(['hear', 'hear', 'hear', 'hear', 'tell', 'tell', 'tell', 'tell', 'settle', 'later'] as const),
-  ...(['fork', 'kill', 'disconnect', 'open', 'close'] as const),
+  ...(['fork', 'kill', 'disconnect', 'open', 'close', 'resize'] as const),
 ] as const
 
 const happening: fc.Arbitrary<Happening> = fc.tuple(fc.constantFrom(...KINDS), fc.nat(1000))
 
 const MOST_WORKERS = 6
+const MOST_PLACES = 9
 
 /** Any history of a cluster, and what must be true of it at every moment. */
 class History {
   readonly #simulation = new Simulation()
   readonly #total: number
+  /** The greatest total that any has had. */
+  #most: number
   readonly #keepAlive: boolean
   /** Those that still serve. */
   readonly #pools = new Map<PlainPool, SimulatedWorker>()
 
   constructor(total: number, workers: number, keepAlive: boolean) {
     this.#total = total
+    this.#most = total
     this.#keepAlive = keepAlive
     for (const worker of this.#simulation.fork(workers)) this.#open(worker)
   }
@@ -40,22 +44,35 @@ class History {
   happen([kind, pick]: Happening): void {
     const worker = [...this.#simulation.workers.values()].at(pick % Math.max(1, this.#simulation.workers.size))
     const [pool] = [...this.#pools].at(pick % Math.max(1, this.#pools.size)) ?? []
-    this.#do(kind, worker, pool)
-    assert.ok(this.#simulation.open <= this.#total, `${this.#simulation.open} connections are open after ${kind}`)
+    if (kind === 'resize') this.#resize(pool, 1 + (pick % MOST_PLACES))
+    else this.#do(kind, worker, pool)
+    assert.ok(this.#simulation.open <= this.#most, `${this.#simulation.open} connections are open after ${kind}`)
   }
 
-  /** Nothing new comes, and everything under way ends: then whoever waits is served. */
+  /** All have one total again, nothing new comes, and everything under way ends: then whoever waits is served. */
   end(): void {
     // Those that were told to end have ended by then.
     for (const worker of this.#simulation.workers.values()) if (!worker.connected) this.#doToWorker('kill', worker)
+    for (const pool of this.#pools.keys()) pool.allowance.resize(this.#total)
     for (let round = 0; round < 500; round += 1) {
       this.happen(['settle', 0])
       mock.timers.tick(LATER)
       this.happen(['settle', 0])
       for (const pool of this.#pools.keys()) while (pool.finish()) this.happen(['settle', 0])
-      if (this.#waiting === 0) return
+      if (this.#waiting === 0) return this.#endAlone()
     }
     assert.fail(`${this.#waiting} wait for ever`)
+  }
+
+  /** No place has been lost on the way: one that is left has all of them. */
+  #endAlone(): void {
+    const [last, ...others] = this.#pools.keys()
+    for (const pool of others) this.#close(pool)
+    last?.arrive(this.#total)
+    this.happen(['settle', 0])
+    mock.timers.tick(LATER)
+    this.happen(['settle', 0])
+    assert.equal(last?.busy ?? this.#total, this.#total)
   }
 
   get #waiting(): number {
@@ -64,7 +81,7 @@ class History {
     return waiting
   }
 
-  #do(kind: Kind, worker: SimulatedWorker | undefined, pool: PlainPool | undefined): void {
+  #do(kind: Exclude<Kind, 'resize'>, worker: SimulatedWorker | undefined, pool: PlainPool | undefined): void {
     switch (kind) {
       case 'arrive':
         return pool?.arrive()
@@ -87,7 +104,7 @@ class History {
     if (worker !== undefined) this.#doToWorker(kind, worker)
   }
 
-  #doToWorker(kind: Kind, worker: SimulatedWorker): void {
+  #doToWorker(kind: Exclude<Kind, 'resize'>, worker: SimulatedWorker): void {
     switch (kind) {
       case 'hear':
         return void this.#simulation.step(worker, 'toWorker')
@@ -102,6 +119,11 @@ class History {
         for (const pool of worker.pools) this.#pools.delete(pool)
         return this.#simulation.kill(worker)
     }
+  }
+
+  #resize(pool: PlainPool | undefined, total: number): void {
+    this.#most = Math.max(this.#most, total)
+    pool?.allowance.resize(total)
   }
 
   #open(worker: SimulatedWorker): void {
@@ -122,7 +144,7 @@ describe('whatever happens in whatever order', () => {
   it('never are more connections open than the total, and nobody waits for ever', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: MOST_PLACES }),
         fc.integer({ min: 1, max: 5 }),
         fc.boolean(),
         fc.array(happening, { maxLength: 120, size: 'max' }),

@@ -80,11 +80,19 @@ describe('installDealer()', () => {
     assert.deepEqual([gone.sent, next.sent], [[], [{ type: 'express-fastcgi:grant', holder: 'b', places: 8 }]])
   })
 
+  it('tells nothing to a worker whose channel is closing', () => {
+    const leaving = new StandIn(7)
+    leaving.joins('a', 8)
+    leaving.connected = false
+    new StandIn(8).joins('b', 8)
+    assert.deepEqual(leaving.sent, [{ type: 'express-fastcgi:grant', holder: 'a', places: 8 }])
+  })
+
   it('keeps what a worker has when its channel closes, and takes it when the worker ends', () => {
     const [leaving, other] = [new StandIn(7), new StandIn(8)]
     leaving.joins('a', 8)
-    other.joins('b', 8)
     leaving.connected = false
+    other.joins('b', 8)
     leaving.ends('disconnect')
     other.says({ type: 'express-fastcgi:want', holder: 'b', places: 4 })
     assert.deepEqual(other.sent.slice(1), [{ type: 'express-fastcgi:deny', holder: 'b', places: 4 }])
