@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { FastCgiError } from '../errors.ts'
+import { breakOff } from './break-off.ts'
 import { joinQueue } from './queued-answers.ts'
 
-/** Notices that a client has left before its answer was complete. Must be stopped. */
+/** Notices that a client has left before its answer was complete, or sees to it. Must be stopped. */
 export class ClientWatch {
+  readonly #req: IncomingMessage
   readonly #res: ServerResponse | Http2ServerResponse
   #abortController: AbortController | null = null
   #listener: ((error: FastCgiError) => void) | null = null
@@ -12,6 +14,7 @@ export class ClientWatch {
   #leaveQueue: (() => void) | null = null
 
   constructor(req: IncomingMessage, res: ServerResponse | Http2ServerResponse) {
+    this.#req = req
     this.#res = res
     res.on('close', this.#onClose)
     if (hasLeft(req, res)) this.#onClose()
@@ -35,6 +38,15 @@ export class ClientWatch {
     this.#listener = listener
   }
 
+  /** Has waited for the client for long enough, for the reason given: closes its connection, which then is one that has left. */
+  giveUp(detail: string): void {
+    if (this.#error !== null) return
+    this.#leave(new FastCgiError('ERR_FCGI_CLIENT_GONE', { detail, cause: new DOMException(detail, 'TimeoutError') }))
+    // An answer that waits behind another one has no connection of its own to close.
+    if (this.#res.socket === null) this.#req.socket.destroy()
+    else breakOff(this.#req, this.#res)
+  }
+
   stop(): void {
     this.#listener = null
     this.#leaveQueue?.()
@@ -42,10 +54,13 @@ export class ClientWatch {
   }
 
   readonly #onClose = (): void => {
-    if (isWhole(this.#res) || this.#error !== null) return
-    this.#error = new FastCgiError('ERR_FCGI_CLIENT_GONE')
-    this.#abortController?.abort(this.#error)
-    this.#listener?.(this.#error)
+    if (!isWhole(this.#res) && this.#error === null) this.#leave(new FastCgiError('ERR_FCGI_CLIENT_GONE'))
+  }
+
+  #leave(error: FastCgiError): void {
+    this.#error = error
+    this.#abortController?.abort(error)
+    this.#listener?.(error)
   }
 }
 

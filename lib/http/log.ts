@@ -37,8 +37,13 @@ export function describeRequest({ method, target }: LoggedRequest): string {
 
 /** Logs a failed request: the gateway's and the backend's failures as errors, the client's own as warnings. */
 export function logFailure(log: Log | null, request: LoggedRequest, error: FastCgiError): void {
-  if (log === null || error.code === 'ERR_FCGI_CLIENT_GONE' || error.code === 'ERR_FCGI_INTERCEPTED') return
+  if (log === null || hasLeft(error) || error.code === 'ERR_FCGI_INTERCEPTED') return
   const line = `${describeRequest(request)}: ${error.status} ${error.code}: ${error.detail}`
   if (error.status >= 500) log.error(line)
   else log.warn(line)
+}
+
+/** By itself, and not because it was waited for in vain. */
+function hasLeft({ code, cause }: FastCgiError): boolean {
+  return code === 'ERR_FCGI_CLIENT_GONE' && !(cause instanceof DOMException && cause.name === 'TimeoutError')
 }

@@ -163,6 +163,12 @@ export const locationKeys: Keys<ResolvedLocation> = {
   sendTimeout: key('SendTimeout', duration(0), '60s', 'Between two writes to the backend; then 504.'),
   readTimeout: key('ReadTimeout', duration(0), '60s', 'Between two reads from the backend; then 504.'),
   timeout: key('Timeout', duration(0), 'none', 'For the whole exchange with the backend; then 504.'),
+  clientTimeout: key(
+    'ClientTimeout',
+    duration(0),
+    '60s',
+    'A client that sends nothing more of its body, or takes nothing more of its answer, is closed.',
+  ),
   retries: key('Retries', count(0), '1', 'Other attempts after a failure that cannot have run the script.'),
   requestBuffering: key(
     'RequestBuffering',

@@ -118,6 +118,8 @@ export interface LocationSettings {
   readTimeout?: Duration
   /** For the whole exchange with the backend; then 504. Default none (0). */
   timeout?: Duration
+  /** A client that is waited for and sends nothing of its body, or takes nothing of its answer, is closed. Default 60 s. */
+  clientTimeout?: Duration
   /** Other attempts after a failure that cannot have run the script. Default 1. */
   retries?: number
   /** `auto`, `on` (always whole before a backend is taken) or `off` (always stream). Default `auto`. */
@@ -222,6 +224,7 @@ export interface ResolvedLocation {
   readonly sendTimeout: number
   readonly readTimeout: number
   readonly timeout: number
+  readonly clientTimeout: number
   readonly retries: number
   readonly requestBuffering: 'auto' | 'on' | 'off'
   readonly bodyLimit: number

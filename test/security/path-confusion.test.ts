@@ -104,7 +104,7 @@ describe('an upload', () => {
   }
 })
 
-// CVE-2026-27590 and CVE-2026-45135 (Caddy): a split on a case-folded or collated copy of the path cut the path elsewhere.
+// CVE-2026-24895 (FrankenPHP), CVE-2026-27590 and CVE-2026-45135 (Caddy): a split on a case-folded or collated copy of the path cut the path elsewhere.
 describe('letters that fold to ASCII', () => {
   for (const url of [
     '/up/shell.%C5%BFphp',

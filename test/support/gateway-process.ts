@@ -7,6 +7,7 @@ import type { FastCgiOptions } from '../../lib/index.ts'
 export interface GatewayProcess {
   readonly url: string
   readonly port: number
+  readonly pid: number
   /** Bytes of resident memory: the highest ever, and after a collection of garbage. */
   memory(): Promise<{ readonly peak: number; readonly now: number }>
   stop(): Promise<void>
@@ -28,6 +29,7 @@ export async function startGatewayProcess(options: FastCgiOptions): Promise<Gate
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    pid: child.pid ?? 0,
     async memory() {
       child.send('memory')
       return await answer<{ peak: number; now: number }>(child)

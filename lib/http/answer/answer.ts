@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AnswerSink, Exchange } from '../../backend/exchange.ts'
+import type { AnswerSink } from '../../backend/answer-sink.ts'
+import type { Exchange } from '../../backend/exchange.ts'
 import { FastCgiError } from '../../errors.ts'
 import type { EndRequestBody } from '../../protocol/bodies.ts'
 import { describeRequest, escapeLog, type Log, type LoggedRequest } from '../log.ts'
 import type { RequestTrace } from '../trace.ts'
 import type { AnswerSource } from './back-pressure.ts'
 import { type ResponseRules, ResponseWriter } from './response.ts'
+import { StallWatch, unsentBytes } from './stall-watch.ts'
 import { StderrLog } from './stderr-log.ts'
 
 /** Where an answer goes. */
@@ -15,6 +17,10 @@ export interface AnswerOptions {
   readonly rules: ResponseRules
   readonly log: Log | null
   readonly trace: RequestTrace
+  readonly client: {
+    /** Closes the connection of a client that was waited for in vain. */
+    giveUp(detail: string): void
+  }
 }
 
 /** The answer of an exchange on its way: FCGI_STDOUT to the client, FCGI_STDERR to the log. */
@@ -77,6 +83,7 @@ export class Answer implements AnswerSink, AnswerSource {
     if (appStatus !== 0) this.#warn(`the script ended with the exit status ${appStatus | 0}`)
     this.#writer.end()
     this.#tellHead()
+    this.#awaitClient()
   }
 
   /** Throws where the script's error status belongs to the host's error handling (`interceptErrors`). */
@@ -96,6 +103,22 @@ export class Answer implements AnswerSink, AnswerSource {
 
   resume(): void {
     this.#exchange?.resume()
+  }
+
+  stalled(): void {
+    const { client, rules } = this.#options
+    client.giveUp(`The client took nothing more of its answer for ${rules.clientTimeout} ms (clientTimeout)`)
+  }
+
+  /** The backend is free; what is still ahead of a client that takes nothing would stay in memory for as long as it likes. */
+  #awaitClient(): void {
+    const { res, rules, client } = this.#options
+    if (res.writableFinished || rules.clientTimeout === 0 || !(unsentBytes(res) > 0)) return
+    const detail = `the client took nothing of the rest of its answer for ${rules.clientTimeout} ms (clientTimeout)`
+    new StallWatch(res, rules.clientTimeout, () => {
+      this.#warn(detail)
+      client.giveUp(detail)
+    }).startUntilOut()
   }
 
   #tellHead(): void {

@@ -1,9 +1,20 @@
 import type { ClientResponse } from './client-response.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** The backend's side of an answer: stop reading from it, go on reading. */
 export interface AnswerSource {
   pause(): void
   resume(): void
+  /** It was held back in vain: the client takes nothing. */
+  stalled(): void
+}
+
+/** What {@link BackPressure} obeys. */
+export interface BackPressureRules {
+  /** Bytes; 0 holds the backend back as soon as the response has no room. */
+  readonly limit: number
+  /** Milliseconds for which a backend is held back for a client that takes nothing; 0: for ever. */
+  readonly clientTimeout: number
 }
 
 /** Holds a backend back while a slow client has more than so many bytes ahead of it. Must be released. */
@@ -11,16 +22,17 @@ export class BackPressure {
   readonly #res: ClientResponse
   readonly #source: AnswerSource
   readonly #limit: number
+  readonly #stall: StallWatch
   /** Bytes written since the response last had room. Counted here, as middleware that compresses hides its own buffers. */
   #ahead = 0
   #paused = false
   #listening = false
 
-  /** `limit` in bytes; 0 holds the backend back as soon as the response has no room. */
-  constructor(res: ClientResponse, source: AnswerSource, limit: number) {
+  constructor(res: ClientResponse, source: AnswerSource, { limit, clientTimeout }: BackPressureRules) {
     this.#res = res
     this.#source = source
     this.#limit = limit
+    this.#stall = new StallWatch(res, clientTimeout, () => source.stalled())
   }
 
   /** So many bytes went to the response, which said whether it has room for more. */
@@ -35,6 +47,7 @@ export class BackPressure {
     if (this.#paused || this.#ahead <= this.#limit) return
     this.#paused = true
     this.#source.pause()
+    this.#stall.start()
   }
 
   /** The answer is over, or nobody takes it any more: the backend is not held back. */
@@ -52,6 +65,7 @@ export class BackPressure {
   #goOn(): void {
     if (!this.#paused) return
     this.#paused = false
+    this.#stall.stop()
     this.#source.resume()
   }
 }

@@ -7,10 +7,17 @@ export interface ClientResponse {
     readonly headers: IncomingHttpHeaders
     /** All of the request has come. */
     readonly complete: boolean
+    /** HTTP/1: what Node's own socket timeouts look at, `_handle` is not documented. */
+    readonly socket: {
+      readonly writableLength: number
+      readonly _handle?: { readonly writeQueueSize?: number } | null
+    }
     readonly destroyed: boolean
     on(event: 'end' | 'close', listener: () => void): unknown
     removeListener(event: 'end' | 'close', listener: () => void): unknown
   }
+  /** HTTP/1: null while the answer waits for those before it on its connection (pipelining). */
+  readonly socket?: unknown
   /** HTTP/1 only: false where the connection closes behind the answer. */
   readonly shouldKeepAlive?: boolean
   readonly headersSent: boolean
@@ -22,6 +29,7 @@ export interface ClientResponse {
   readonly stream?: {
     readonly destroyed: boolean
     readonly closed: boolean
+    readonly bufferSize: number
     readonly sentInfoHeaders?: readonly OutgoingHttpHeaders[] | undefined
     close(code: number): void
   }
@@ -37,6 +45,7 @@ export interface ClientResponse {
   writeEarlyHints(hints: Record<string, string | string[]>): unknown
   writeHead(status: number, reason?: string): unknown
   write(content: Uint8Array): boolean
+  write(content: string, encoding: 'latin1'): boolean
   end(): unknown
   end(content: Uint8Array): unknown
   /** Put there by middleware that compresses. */

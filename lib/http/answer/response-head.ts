@@ -43,7 +43,18 @@ export function writeHead(res: ClientResponse, head: OutgoingHead): void {
   if (head.length !== null) res.setHeader('Content-Length', head.length)
   // HTTP/2 has no reason phrase (RFC 9113 section 8.3.2).
   if (res.stream !== undefined) res.writeHead(head.status)
-  else res.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '')
+  else {
+    res.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '')
+    keepHeadBehindInterim(res)
+  }
+}
+
+/**
+ * While an answer waits its turn on its connection (pipelining), Node puts its head before all that it holds of it, unless text comes
+ * with the head: a 100 or early hints would then stand in the body, and what they push out would begin the next answer.
+ */
+export function keepHeadBehindInterim(res: ClientResponse): void {
+  if (res.stream === undefined && res.socket === null) res.write('', 'latin1')
 }
 
 /**

@@ -18,6 +18,8 @@ export interface ResponseRules extends FieldRules {
   readonly localRedirects: boolean
   /** Bytes read ahead of a slow client before the backend is held back. */
   readonly responseBuffer: number
+  /** Milliseconds for which the backend is held back for a client that takes nothing; 0: for ever. */
+  readonly clientTimeout: number
 }
 
 /** What a {@link ResponseWriter} needs. */
@@ -185,7 +187,8 @@ export class ResponseWriter {
     if (!this.#writeHead(answer, answer.meter.announced)) return
     this.#state = 'open'
     const unbuffered = fieldValue(answer.head.fields, 'x-accel-buffering')?.toLowerCase() === 'no'
-    this.#pressure = new BackPressure(res, source, unbuffered ? 0 : rules.responseBuffer)
+    const { responseBuffer, clientTimeout } = rules
+    this.#pressure = new BackPressure(res, source, { limit: unbuffered ? 0 : responseBuffer, clientTimeout })
     if (this.#slices.length > 0) this.#send()
     // Not flushHeaders(), which writes the bytes of header values as UTF-8.
     else res.write(NOTHING)

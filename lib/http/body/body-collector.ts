@@ -1,4 +1,5 @@
 import { FastCgiError } from '../../errors.ts'
+import type { BodyDeadline } from './body-deadline.ts'
 import { clientGone, readBody } from './body-reading.ts'
 import { BodySpool } from './body-spool.ts'
 import type { ClientRequest } from './client-request.ts'
@@ -10,6 +11,7 @@ export interface CollectionRules {
   /** Bytes; a longer body is 413. */
   readonly bodyLimit: number
   readonly signal: AbortSignal
+  readonly deadline: BodyDeadline
 }
 
 /** Bytes that are kept in memory; a longer body goes to a temporary file. */
@@ -22,7 +24,8 @@ export type CollectedBody = Buffer | BodySpool
 export async function collectBody(req: ClientRequest, rules: CollectionRules): Promise<CollectedBody> {
   const collector = new BodyCollector(rules)
   try {
-    await readBody(req, { signal: rules.signal, take: (chunk) => collector.take(chunk) })
+    const { signal, deadline } = rules
+    await readBody(req, { signal, deadline, take: (chunk) => collector.take(chunk) })
     return collector.finish()
   } catch (error) {
     await collector.discard()

@@ -1,4 +1,5 @@
 import { FastCgiError } from '../../errors.ts'
+import type { BodyDeadline } from './body-deadline.ts'
 import type { ClientRequest } from './client-request.ts'
 
 /** Who reads a body. */
@@ -6,6 +7,7 @@ export interface BodyReader {
   /** Takes a piece; what it returns is waited for before the next. Throws to stop. */
   take(chunk: Buffer): Promise<void> | undefined
   readonly signal: AbortSignal
+  readonly deadline: BodyDeadline
 }
 
 /**
@@ -46,11 +48,13 @@ class BodyReading {
     req.on('error', this.#onBroken)
     req.on('close', this.#onBroken)
     req.resume()
+    this.#reader.deadline.start()
   }
 
   #settle(error?: unknown): void {
     if (this.#over) return
     this.#over = true
+    this.#reader.deadline.clear()
     const req = this.#req
     this.#reader.signal.removeEventListener('abort', this.#onAbort)
     req.removeListener('data', this.#onData)
@@ -62,6 +66,7 @@ class BodyReading {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#reader.deadline.start()
     try {
       const taken = this.#reader.take(chunk)
       if (taken !== undefined) this.#waitFor(taken)
@@ -73,6 +78,7 @@ class BodyReading {
   #waitFor(taken: Promise<void>): void {
     this.#taking = taken
     this.#req.pause()
+    this.#reader.deadline.clear()
     taken.then(
       () => this.#goOn(),
       (error: unknown) => this.#settle(error),
@@ -81,13 +87,16 @@ class BodyReading {
 
   #goOn(): void {
     this.#taking = null
-    if (!this.#over) this.#req.resume()
+    if (this.#over) return
+    this.#req.resume()
+    this.#reader.deadline.start()
   }
 
   /** Node tells the end right behind the last piece, paused or not. */
   readonly #onEnd = (): void => {
     // What follows an end is no break any more, even if the last piece is still being taken.
     this.#req.removeListener('close', this.#onBroken)
+    this.#reader.deadline.clear()
     if (this.#taking === null) this.#finish()
     else this.#taking.then(() => this.#finish(), ignore)
   }

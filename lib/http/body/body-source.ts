@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { FastCgiError } from '../../errors.ts'
+import type { BodyDeadline } from './body-deadline.ts'
 import { clientGone } from './body-reading.ts'
 import type { ClientRequest } from './client-request.ts'
 
@@ -9,12 +10,14 @@ import type { ClientRequest } from './client-request.ts'
  */
 export class BodySource extends Readable {
   readonly #req: ClientRequest
+  readonly #deadline: BodyDeadline
   #missing: number
   #attached = false
 
-  constructor(req: ClientRequest, length: number) {
+  constructor(req: ClientRequest, length: number, deadline: BodyDeadline) {
     super({ highWaterMark: req.readableHighWaterMark })
     this.#req = req
+    this.#deadline = deadline
     this.#missing = length
     // A client may leave when nobody reads any more; that ends no process.
     this.on('error', ignore)
@@ -22,11 +25,14 @@ export class BodySource extends Readable {
 
   override _read(): void {
     if (!this.#attached) this.#attach()
+    if (this.destroyed) return
     this.#req.resume()
+    this.#deadline.start()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const req = this.#req
+    this.#deadline.clear()
     req.removeListener('data', this.#onData)
     req.removeListener('end', this.#onEnd)
     req.removeListener('close', this.#onBroken)
@@ -51,10 +57,12 @@ export class BodySource extends Readable {
       this.destroy(new FastCgiError('ERR_FCGI_BODY_LENGTH', { detail: 'The client sent more than its Content-Length' }))
     } else if (!this.push(chunk)) {
       this.#req.pause()
+      this.#deadline.clear()
     }
   }
 
   readonly #onEnd = (): void => {
+    this.#deadline.clear()
     if (this.#missing > 0 || this.#req.aborted) this.destroy(clientGone())
     else this.push(null)
   }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { FastCgiError } from '../../errors.ts'
 import type { ClientResponse } from '../answer/client-response.ts'
 import { bodyTooLarge, collectBody } from './body-collector.ts'
+import { type AwaitedClient, BodyDeadline } from './body-deadline.ts'
 import { bodyLength, continueIfExpected, refuseExpectation } from './body-framing.ts'
 import { clientGone } from './body-reading.ts'
 import { releaseBody } from './body-release.ts'
@@ -14,10 +15,12 @@ export interface BodyRules {
   readonly requestBuffering: 'auto' | 'on' | 'off'
   /** Bytes; a longer body is 413. */
   readonly bodyLimit: number
+  /** Milliseconds for which the next bytes of it are waited for; 0: for ever. */
+  readonly clientTimeout: number
 }
 
-/** Who can tell that the client has left; the signal is asked for only where the body has to be waited for. */
-export interface ClientSignal {
+/** The client: who can tell that it has left, and close it; the signal is asked for only where the body has to be waited for. */
+export interface ClientSignal extends AwaitedClient {
   readonly signal: AbortSignal
 }
 
@@ -93,7 +96,8 @@ function restored(exchange: Exchange, length: number | 'unknown'): RequestBody {
 async function collected({ req, res, rules, client }: Exchange, length: number | 'unknown'): Promise<RequestBody> {
   try {
     continueIfExpected(req, res)
-    const body = await collectBody(req, { length, bodyLimit: rules.bodyLimit, signal: client.signal })
+    const deadline = new BodyDeadline(client, rules.clientTimeout)
+    const body = await collectBody(req, { length, bodyLimit: rules.bodyLimit, signal: client.signal, deadline })
     if (Buffer.isBuffer(body)) return inMemory({ req, res }, body)
     return {
       length: body.length,
@@ -122,7 +126,7 @@ function inMemory({ req, res }: Pick<Exchange, 'req' | 'res'>, content: Buffer):
   }
 }
 
-function streamed({ req, res }: Exchange, length: number | 'unknown'): RequestBody {
+function streamed({ req, res, rules, client }: Exchange, length: number | 'unknown'): RequestBody {
   if (length === 'unknown') {
     throw new FastCgiError('ERR_FCGI_LENGTH_REQUIRED', {
       detail:
@@ -139,7 +143,7 @@ function streamed({ req, res }: Exchange, length: number | 'unknown'): RequestBo
     open() {
       continueIfExpected(req, res)
       source?.destroy()
-      source = new BodySource(req, length)
+      source = new BodySource(req, length, new BodyDeadline(client, rules.clientTimeout))
       return source
     },
     close() {

@@ -13,6 +13,7 @@ const RULES: ResponseRules = {
   hideHeaders: new Set(),
   passHeaders: new Set(),
   responseBuffer: 256 * 1024,
+  clientTimeout: 0,
 }
 
 /** A backend that sends pieces as long as it is not held back. */
@@ -30,6 +31,10 @@ class Source {
   resume(): void {
     this.paused = false
     this.#resume()
+  }
+
+  stalled(): void {
+    throw new Error('the client was given up')
   }
 
   /** Sends `total` bytes in pieces, a flush behind each; then ends. */

@@ -14,6 +14,7 @@ const RULES: ResponseRules = {
   hideHeaders: new Set(),
   passHeaders: new Set(),
   responseBuffer: 256 * 1024,
+  clientTimeout: 0,
 }
 
 /** What a backend does: sends STDOUT, ends a read of its socket (`flush`), ends the request (`end`). */
@@ -83,7 +84,7 @@ async function answer(steps: readonly Step[], scene: Scene = {}): Promise<Outcom
   let writes = (): number => 0
   const server = createServer((_req, res) => {
     before?.(res)
-    const source = { pause: () => undefined, resume: () => undefined }
+    const source = { pause: () => undefined, resume: () => undefined, stalled: () => undefined }
     const warn = (message: string): void => void warnings.push(message)
     const writer = new ResponseWriter({ method, res, rules: { ...RULES, ...rules }, source, warn })
     const error = play(writer, steps)
@@ -194,7 +195,7 @@ describe('ResponseWriter, an answer that streams', () => {
   it('sends the head as soon as it is there, its bytes as they are', async () => {
     let sent = ''
     const server = createServer((_req, res) => {
-      const source = { pause: () => undefined, resume: () => undefined }
+      const source = { pause: () => undefined, resume: () => undefined, stalled: () => undefined }
       const writer = new ResponseWriter({ method: 'GET', res, rules: RULES, source, warn: () => undefined })
       play(writer, [out('X-A: \xc3\xa9\xff\n\n'), 'flush'])
     })
@@ -476,7 +477,7 @@ describe('ResponseWriter, answers that are not passed on', () => {
 
   it('writes nothing after it was told to discard', async () => {
     const server = createServer((_req, res) => {
-      const source = { pause: () => undefined, resume: () => undefined }
+      const source = { pause: () => undefined, resume: () => undefined, stalled: () => undefined }
       const writer = new ResponseWriter({ method: 'GET', res, rules: RULES, source, warn: () => undefined })
       play(writer, [out('X: 1\n\nhello')])
       writer.discard()

@@ -59,8 +59,8 @@ async function receive(
 
 async function receiveHere(req: IncomingMessage, res: ServerResponse): Promise<Received> {
   try {
-    const rules = { requestBuffering: 'auto', bodyLimit: 1024 ** 2 } as const
-    const body = await receiveBody(req, res, rules, { signal: new AbortController().signal })
+    const rules = { requestBuffering: 'auto', bodyLimit: 1024 ** 2, clientTimeout: 0 } as const
+    const body = await receiveBody(req, res, rules, { signal: new AbortController().signal, giveUp: () => undefined })
     assert.ok(body !== null && body.content !== null)
     const { length, content, contentType, rewritten } = body
     assert.equal(content.length, length)

@@ -12,8 +12,9 @@ import { eventually } from '../../../support/eventually.ts'
 import { ask } from '../../../support/http-client.ts'
 import { listen } from '../../../support/listen.ts'
 
-const RULES: BodyRules = { requestBuffering: 'auto', bodyLimit: 1024 ** 3 }
+const RULES: BodyRules = { requestBuffering: 'auto', bodyLimit: 1024 ** 3, clientTimeout: 0 }
 const NEVER = new AbortController().signal
+const NOBODY = (): void => undefined
 
 async function readAll(source: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -35,7 +36,7 @@ interface Received {
 
 async function receive(req: IncomingMessage, res: ServerResponse, rules: Partial<BodyRules> = {}): Promise<Received> {
   try {
-    const given = receiveBody(req, res, { ...RULES, ...rules }, { signal: NEVER })
+    const given = receiveBody(req, res, { ...RULES, ...rules }, { signal: NEVER, giveUp: NOBODY })
     const body = await given
     if (body === null) return { none: true, sync: given === null }
     const bytes = body.content ?? (await readAll(body.open()))
@@ -180,7 +181,7 @@ describe('receiveBody, unknown length', () => {
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith('express-fastcgi-'))
     let body: RequestBody | null = null
     const server = createServer(async (req, res) => {
-      body = await receiveBody(req, res, RULES, { signal: NEVER })
+      body = await receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY })
       res.end()
     })
     await using listening = await listen(server)
@@ -257,7 +258,7 @@ describe('receiveBody, a client that leaves', () => {
   it('ends no process when nobody reads the body any more', async () => {
     let left = false
     const server = createServer((req, res) => {
-      const body = receiveBody(req, res, RULES, { signal: NEVER }) as RequestBody
+      const body = receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY }) as RequestBody
       const source = body.open()
       source.once('data', () => source.pause())
       req.once('close', () => {
@@ -283,7 +284,7 @@ describe('receiveBody, a client that leaves', () => {
       setImmediate(() => controller.abort(reason))
       for (let times = 0; times < 2; times += 1) {
         try {
-          await receiveBody(req, res, RULES, { signal: controller.signal })
+          await receiveBody(req, res, RULES, { signal: controller.signal, giveUp: NOBODY })
         } catch (error) {
           results.push(error)
         }
@@ -356,7 +357,7 @@ describe('receiveBody, a body that nobody wants', () => {
   it('is drained, so that the connection serves the next request', async () => {
     for (const open of [false, true]) {
       const server = createServer(async (req, res) => {
-        const body = await receiveBody(req, res, RULES, { signal: NEVER })
+        const body = await receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY })
         if (open) body?.open().once('data', () => undefined)
         body?.close()
         res.end(`answer to ${req.method}.`)
@@ -376,7 +377,7 @@ describe('receiveBody, a body that nobody wants', () => {
     const server = createServer((req, res) => {
       const { socket } = req
       bytesRead = () => socket.bytesRead
-      const body = receiveBody(req, res, RULES, { signal: NEVER }) as RequestBody
+      const body = receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY }) as RequestBody
       body.close()
       res.end('the answer.')
     })
@@ -395,7 +396,7 @@ describe('receiveBody, a body that nobody wants', () => {
 
   it('may be destroyed by its reader without the answer or the next request', async () => {
     const server = createServer((req, res) => {
-      const body = receiveBody(req, res, RULES, { signal: NEVER }) as RequestBody | null
+      const body = receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY }) as RequestBody | null
       if (body === null) return void res.end('the next answer.')
       const source = body.open()
       source.once('data', () => {
