@@ -24,6 +24,8 @@ export interface PhpFpm extends Backend {
 export interface PhpFpmOptions {
   /** Default `unix`. */
   readonly listen?: 'unix' | 'tcp'
+  /** Listens there: instead of a socket or a port of its own. */
+  readonly address?: string
   /** Fixed number of children. Default 4. */
   readonly children?: number
   /** `listen.backlog`. Default 511. */
@@ -32,6 +34,8 @@ export interface PhpFpmOptions {
   readonly ini?: Readonly<Record<string, string>>
   /** More lines for the pool, as `pm.max_requests = 5`. */
   readonly poolDirectives?: readonly string[]
+  /** More lines for `[global]`, as `process_control_timeout = 5s`. */
+  readonly globalDirectives?: readonly string[]
 }
 
 const STATUS_PATH = '/fpm-status'
@@ -45,6 +49,7 @@ function configuration(directory: string, listen: string, options: PhpFpmOptions
     'error_log = /proc/self/fd/2',
     'daemonize = no',
     'log_limit = 8192',
+    ...(options.globalDirectives ?? []),
     '[www]',
     ...user,
     `listen = ${listen}`,
@@ -92,11 +97,15 @@ async function status(directory: string): Promise<PhpFpmStatus> {
   }
 }
 
-/** Starts a php-fpm with a configuration of its own, as the current user, on a private socket or a free port. */
+function startWhereAsked(options: PhpFpmOptions): Promise<Backend> {
+  const { address, listen } = options
+  if (address !== undefined) return start(() => address, options)
+  if (listen === 'tcp') return startOnFreePort((port) => start(() => `127.0.0.1:${port}`, options))
+  return start((directory) => join(directory, 'php.sock'), options)
+}
+
+/** Starts a php-fpm with a configuration of its own, as the current user, on a private socket or a free port unless told where. */
 export async function startPhpFpm(options: PhpFpmOptions = {}): Promise<PhpFpm> {
-  const backend =
-    options.listen === 'tcp'
-      ? await startOnFreePort((port) => start(() => `127.0.0.1:${port}`, options))
-      : await start((directory) => join(directory, 'php.sock'), options)
+  const backend = await startWhereAsked(options)
   return Object.assign(backend, { status: () => status(backend.directory) })
 }
