@@ -67,7 +67,9 @@ const TRIALS: Readonly<Record<string, Trial | 'ends'>> = {
     ...FRONT_PAGE,
     before: `${USES_PHP}\napp.use(php)\nconst server = app.listen(8080)`,
   },
-  'docs/deployment.md: Behind a load balancer': FRONT_PAGE,
+  'docs/deployment.md: PM2': FRONT_PAGE,
+  'docs/deployment.md: Behind nginx or a load balancer': FRONT_PAGE,
+  'docs/deployment.md: Ready': { path: '/ready', body: /^ready$/ },
   'docs/deployment.md: Containers': FRONT_PAGE,
   'docs/responder.md: FastCGI applications in Node': {
     path: '/any?a=b',

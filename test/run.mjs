@@ -19,7 +19,7 @@ function testsBelow(path) {
 const files = (wanted.length > 0 ? wanted : [join(repository, 'test')]).flatMap(testsBelow)
 const runner = spawn(
   process.execPath,
-  ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-timeout=120000', '--test-concurrency=2', ...files],
+  ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-timeout=300000', '--test-concurrency=2', ...files],
   { stdio: 'inherit', cwd: repository },
 )
 runner.on('exit', (code) => process.exit(code ?? 1))

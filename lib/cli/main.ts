@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { FastCgiError, OptionError } from '../index.ts'
+import { OptionError } from '../index.ts'
 import { check } from './check.ts'
+import { describeFailure } from './failure.ts'
 import { runRequest } from './request.ts'
 import { runServe } from './serve.ts'
 import { USAGE, UsageError } from './usage.ts'
@@ -48,8 +49,7 @@ function runCheck([path, ...surplus]: readonly string[]): number {
 /** One line that says what failed and what mends it. */
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\nTry: express-fastcgi --help`
-  if (error instanceof FastCgiError) return error.detail
-  return error instanceof Error ? error.message : String(error)
+  return describeFailure(error)
 }
 
 // The reader of a pipe that has seen enough (head, less) is no failure.

@@ -13,6 +13,8 @@ export interface ServeCommand {
   readonly frontController: string | null
   /** A configuration file or directory. */
   readonly config: string | null
+  /** The configuration is taken over again when it changes. */
+  readonly watch: boolean
   /** The address of a FastCGI application that runs already. */
   readonly server: string | null
   /** A PHP binary, or `embedded`. */
@@ -27,6 +29,7 @@ const OPTIONS = {
   host: { type: 'string' },
   'front-controller': { type: 'string' },
   config: { type: 'string' },
+  watch: { type: 'boolean' },
   server: { type: 'string' },
   php: { type: 'string' },
   workers: { type: 'string' },
@@ -38,6 +41,9 @@ const SOURCES = ['config', 'server', 'php'] as const
 
 const MOST_WORKERS = 1024
 
+const NOTHING_TO_WATCH =
+  '--watch is for the file of --config: give --config FILE, or leave --watch out, as scripts and static files are read anew anyway'
+
 /**
  * Reads the arguments behind `serve`.
  * @throws UsageError
@@ -48,12 +54,14 @@ export function parseServeCommand(args: readonly string[]): ServeCommand {
   if (surplus.length > 0) throw new UsageError(`there is no place for ${surplus.join(' ')}: give one ROOT`)
   const sources = SOURCES.filter((name) => values[name] !== undefined)
   if (sources.length > 1) throw new UsageError(`give one of ${sources.map((name) => `--${name}`).join(' and ')}`)
+  if (values.watch === true && values.config === undefined) throw new UsageError(NOTHING_TO_WATCH)
   return {
     root: root === undefined ? null : resolve(root),
     port: wholeNumber('port', values.port ?? '8080', { least: 0, most: 65_535 }),
     host: given('host', values.host) ?? '127.0.0.1',
     frontController: given('front-controller', values['front-controller']) ?? null,
     config: given('config', values.config) ?? null,
+    watch: values.watch ?? false,
     server: given('server', values.server) ?? null,
     php: given('php', values.php) ?? null,
     workers: wholeNumber('workers', values.workers ?? '1', { least: 1, most: MOST_WORKERS }),

@@ -50,6 +50,7 @@ export class SiteLog implements Logger {
   readonly #err: LogOutput
   /** STDERR of the requests under way, by method and target. */
   readonly #lines = new Map<string, string[]>()
+  #silent = false
 
   constructor(out: LogOutput, err: LogOutput) {
     this.#out = out
@@ -57,11 +58,21 @@ export class SiteLog implements Logger {
   }
 
   info(message: string): void {
-    this.#out.write(`${message}\n`)
+    if (!this.#silent) this.#out.write(`${message}\n`)
+  }
+
+  /** Does what another process does, too, and tells the news and warnings of. */
+  silently<T>(act: () => T): T {
+    this.#silent = true
+    try {
+      return act()
+    } finally {
+      this.#silent = false
+    }
   }
 
   warn(message: string): void {
-    this.#err.write(`${paint(this.#err, 'yellow', message)}\n`)
+    if (!this.#silent) this.#err.write(`${paint(this.#err, 'yellow', message)}\n`)
   }
 
   error(message: string): void {

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { channels, type FastCgiHandler, type RequestStartMessage } from '../index.ts'
+import { channels, type FastCgiHandler, type FastCgiOptions, type RequestStartMessage } from '../index.ts'
 import { isLoopback, listenOn } from './serve-listen.ts'
 import type { SiteLog } from './serve-log.ts'
 import { fillEmptyFailure, type SiteFacts, sendError, sendNotFound } from './serve-pages.ts'
@@ -38,7 +38,7 @@ export class Site {
     const { root, frontController } = options
     this.#options = options
     this.#facts = { root, frontController, isLoopback: false }
-    this.#server = createServer((req, res) => this.#serve(req, res))
+    this.#server = createServer({ keepAliveTimeout: IDLE }, (req, res) => this.#serve(req, res))
     subscribe(channels.requestStart.name, this.#onScript)
   }
 
@@ -52,6 +52,22 @@ export class Site {
     const address = await listenOn(this.#server, { port, host })
     this.#facts = { ...this.#facts, isLoopback: isLoopback(address.address) }
     return address
+  }
+
+  /**
+   * Serves with other options from the next request on; unless it `tells`, another process does.
+   * @throws Error why it cannot: the old ones serve on
+   */
+  reload(options: FastCgiOptions, { tells }: { readonly tells: boolean }): void {
+    const { php, log } = this.#options
+    const reload = (): void => php.reload({ ...options, logger: log })
+    if (tells) reload()
+    else log.silently(reload)
+  }
+
+  /** Whether requests go, or are still under way, to the backend at an address. */
+  uses(address: string): boolean {
+    return this.#options.php.status().servers.some((server) => server.address === address)
   }
 
   /** Takes no new connection, finishes what runs, then closes the connections to the backend. */
@@ -107,3 +123,9 @@ export class Site {
 
 /** What nginx's log says of a client that left before the answer. */
 const CLIENT_GONE = 499
+
+/**
+ * How long a client's connection may be idle: longer than a balancer lets it (nginx and the clouds' usual 60 s). Closed by us while
+ * a request is on its way, it would be a 502 there. Milliseconds.
+ */
+const IDLE = 75_000

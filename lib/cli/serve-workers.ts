@@ -1,37 +1,17 @@
 import cluster, { type Worker } from 'node:cluster'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Logger } from '../index.ts'
-import type { BackendFacts } from './serve-backend.ts'
 import { type ListenPlace, listenOn } from './serve-listen.ts'
-import { ignoreTerminal } from './serve-signals.ts'
-import type { Site } from './serve-site.ts'
+import type { SiteSetup } from './serve-setup.ts'
+import { packSetup, type ReloadStage, type WorkerOrder, type WorkerReport } from './serve-worker-messages.ts'
 
 /** What the primary starts workers with. */
 export interface WorkerPoolOptions {
-  readonly backend: BackendFacts
+  readonly setup: SiteSetup
   readonly log: Logger
   readonly count: number
   readonly place: ListenPlace
 }
-
-/** What a worker tells the primary. */
-type WorkerReport =
-  | { readonly kind: 'listening'; readonly address: AddressInfo }
-  | { readonly kind: 'failed'; readonly message: string }
-
-/** What the primary tells a worker. */
-interface WorkerOrder {
-  readonly kind: 'stop'
-}
-
-/** What a worker has to know. */
-interface WorkerFacts {
-  readonly backend: BackendFacts
-  readonly port: number
-}
-
-/** In a worker's environment: its {@link WorkerFacts}, as JSON. */
-const FACTS_VARIABLE = 'EXPRESS_FASTCGI_SERVE_WORKER'
 
 /** A worker that lived this long had started well; milliseconds. */
 const STARTED_WELL = 2_000
@@ -39,11 +19,26 @@ const STARTED_WELL = 2_000
 /** Pauses before a worker that died young is replaced, milliseconds; the last is for all others. */
 const PAUSES: readonly number[] = [100, 200, 500, 1_000, 2_000, 5_000]
 
+/** What is waited for: that these workers come so far with a reload, or end. */
+interface Expectation {
+  readonly stage: ReloadStage
+  readonly number: number
+  readonly workers: Set<Worker>
+  readonly met: () => void
+}
+
 /** The workers of a cluster that serve one site, replaced when they die. */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
   readonly #workers = new Set<Worker>()
+  /** Those that have been told what to serve. */
+  readonly #serving = new Set<Worker>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #expectations = new Set<Expectation>()
+  /** What serves, also those that are started later. */
+  #setup: SiteSetup
+  #port = 0
+  #reloads = 0
   #listening = 0
   #youngDeaths = 0
   #stopping = false
@@ -52,18 +47,38 @@ export class WorkerPool {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options
+    this.#setup = options.setup
   }
 
   /** Resolves when all of them listen, with where. @throws Error when one cannot */
   async start(): Promise<AddressInfo> {
-    const { backend, count, place } = this.#options
-    const facts: WorkerFacts = { backend, port: await findPort(place) }
-    process.env[FACTS_VARIABLE] = JSON.stringify(facts)
+    const { count, place } = this.#options
+    this.#port = await findPort(place)
     return await new Promise((resolve, reject) => {
       this.#started = resolve
       this.#failed = reject
       for (let forked = 0; forked < count; forked += 1) this.#fork()
     })
+  }
+
+  /**
+   * Has every worker serve with another configuration, also those to come. Resolves when all do, with a promise that resolves when
+   * nobody uses the `retired` addresses any more.
+   */
+  async reload(setup: SiteSetup, retired: readonly string[]): Promise<{ readonly left: Promise<void> }> {
+    this.#setup = setup
+    this.#reloads += 1
+    const number = this.#reloads
+    const packed = packSetup(setup)
+    const reloaded = this.#expect('reloaded', number)
+    const left = this.#expect('left', number)
+    let tells = true
+    for (const worker of this.#serving) {
+      send(worker, { kind: 'reload', setup: packed, number, retired, tells })
+      tells = false
+    }
+    await reloaded
+    return { left }
   }
 
   /** Lets every worker finish its requests; resolves when the last has ended. */
@@ -73,7 +88,7 @@ export class WorkerPool {
     const ended = [...this.#workers].map(
       (worker) => new Promise<void>((resolve) => worker.once('exit', () => resolve())),
     )
-    for (const worker of this.#workers) tellToStop(worker)
+    for (const worker of this.#workers) send(worker, { kind: 'stop' })
     await Promise.all(ended)
   }
 
@@ -84,23 +99,66 @@ export class WorkerPool {
     worker.on('message', (report: WorkerReport) => this.#onReport(worker, report))
     worker.once('exit', (code, signal) => {
       this.#workers.delete(worker)
+      this.#serving.delete(worker)
+      for (const expectation of this.#expectations) this.#meet(expectation, worker)
       if (!this.#stopping) this.#replace(worker, signal ?? `exit code ${code}`, performance.now() - began)
     })
   }
 
   #onReport(worker: Worker, report: WorkerReport): void {
-    // It did not listen to us before.
-    if (this.#stopping) tellToStop(worker)
-    if (report.kind === 'failed') {
-      // Before all listen the whole start has failed; later on it is tried again.
-      if (this.#failed === null) return this.#options.log.error(report.message)
-      this.#stopping = true
-      return this.#failed(new Error(report.message))
+    switch (report.kind) {
+      case 'ready':
+        return this.#put(worker)
+      case 'listening':
+        return this.#onListening(report.address)
+      case 'failed':
+        return this.#onFailed(report.message)
+      case 'reloaded':
+      case 'left':
+        for (const expectation of this.#expectations) {
+          const { stage, number } = expectation
+          if (stage === report.kind && number === report.number) this.#meet(expectation, worker)
+        }
+        return
+      default:
+        // Other rooms of the package use the channel, too.
+        return undefined
     }
+  }
+
+  /** It hears orders from now on. */
+  #put(worker: Worker): void {
+    if (this.#stopping) return send(worker, { kind: 'stop' })
+    this.#serving.add(worker)
+    send(worker, { kind: 'serve', setup: packSetup(this.#setup), port: this.#port })
+  }
+
+  #onListening(address: AddressInfo): void {
     this.#listening += 1
     if (this.#listening < this.#options.count) return
-    this.#started?.(report.address)
+    this.#started?.(address)
     this.#failed = null
+  }
+
+  /** Before all listen the whole start has failed; later on it is tried again. */
+  #onFailed(message: string): void {
+    if (this.#failed === null) return this.#options.log.error(message)
+    this.#stopping = true
+    this.#failed(new Error(message))
+  }
+
+  #expect(stage: ReloadStage, number: number): Promise<void> {
+    const workers = new Set(this.#serving)
+    if (workers.size === 0) return Promise.resolve()
+    return new Promise((met) => this.#expectations.add({ stage, number, workers, met }))
+  }
+
+  #meet(expectation: Expectation, worker: Worker): void {
+    const { workers, met } = expectation
+    workers.delete(worker)
+    if (workers.size > 0) return
+    this.#expectations.delete(expectation)
+    met()
   }
 
   #replace(worker: Worker, ending: string, age: number): void {
@@ -115,8 +173,7 @@ export class WorkerPool {
   }
 }
 
-function tellToStop(worker: Worker): void {
-  const order: WorkerOrder = { kind: 'stop' }
+function send(worker: Worker, order: WorkerOrder): void {
   // One that ends in this moment takes no message, and needs none.
   if (worker.isConnected()) worker.send(order, () => undefined)
 }
@@ -127,28 +184,4 @@ async function findPort(place: ListenPlace): Promise<number> {
   const { port } = await listenOn(server, place)
   await new Promise((resolve) => server.close(resolve))
   return port
-}
-
-/** The life of a worker: serves until the primary or SIGTERM says stop. Resolves with the exit code. */
-export async function runWorker(createSite: (backend: BackendFacts) => Site, host: string): Promise<number> {
-  const { backend, port } = JSON.parse(process.env[FACTS_VARIABLE] ?? '') as WorkerFacts
-  ignoreTerminal()
-  const stopped = new Promise<void>((resolve) => {
-    process.on('message', ({ kind }: WorkerOrder) => (kind === 'stop' ? resolve() : undefined))
-    process.once('SIGTERM', () => resolve())
-  })
-  try {
-    const site = createSite(backend)
-    await report({ kind: 'listening', address: await site.listen(port, host) })
-    await stopped
-    await site.drain()
-  } catch (error) {
-    await report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
-  }
-  cluster.worker?.disconnect()
-  return 0
-}
-
-function report(message: WorkerReport): Promise<void> {
-  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()))
 }

@@ -1,74 +1,72 @@
 import cluster from 'node:cluster'
 import type { AddressInfo } from 'node:net'
 import { isIPv6 } from 'node:net'
-import { type BackendFacts, createHandler, describeRoot, openBackend, rootOf } from './serve-backend.ts'
+import { isatty } from 'node:tty'
+import { fastcgi } from '../index.ts'
+import { describeRoot, openBackend } from './serve-backend.ts'
 import { openBrowser } from './serve-browser.ts'
 import { checkFiles, parseServeCommand, type ServeCommand } from './serve-command.ts'
+import { openConfiguration } from './serve-configuration.ts'
 import { SiteLog } from './serve-log.ts'
-import { StopSignals } from './serve-signals.ts'
+import { startSite } from './serve-running.ts'
+import type { SiteBackend, SiteSetup } from './serve-setup.ts'
+import { ServeSignals } from './serve-signals.ts'
 import { Site } from './serve-site.ts'
-import { runWorker, WorkerPool } from './serve-workers.ts'
+import { runWorker } from './serve-worker.ts'
 
 /** Serves a site until it is told to stop. Resolves with the exit code. */
 export async function runServe(args: readonly string[]): Promise<number> {
   const command = parseServeCommand(args)
   const log = new SiteLog(process.stdout, process.stderr)
-  if (cluster.isWorker) return await runWorker((backend) => createSite(command, backend, log), command.host)
+  const createSite = (setup: SiteSetup): Site => siteOf(command, setup, log)
+  if (cluster.isWorker) return await runWorker((setup) => log.silently(() => createSite(setup)), command.host)
   checkFiles(command)
-  const signals = new StopSignals()
-  const backend = await openBackend(command, log)
+  // The terminal of a server in the foreground may be closed; the input of a service is none.
+  const signals = new ServeSignals({ reloads: command.config !== null && !isatty(0) })
   try {
-    if (command.workers > 1) await servePool(command, { backend, log, signals })
-    else await serveSite(command, { backend, log, signals })
+    await serve(command, { log, signals, createSite })
   } finally {
-    await backend.stop()
     signals.forget()
   }
   return 0
 }
 
-interface Serving {
-  readonly backend: BackendFacts
+interface Surroundings {
   readonly log: SiteLog
-  readonly signals: StopSignals
+  readonly signals: ServeSignals
+  readonly createSite: (setup: SiteSetup) => Site
 }
 
-async function serveSite(command: ServeCommand, { backend, log, signals }: Serving): Promise<void> {
-  const site = createSite(command, backend, log)
-  announce(command, { address: await site.listen(command.port, command.host), backend, log })
-  await signals.first
-  log.info(stopping(site.active))
-  await site.drain()
-}
-
-async function servePool(command: ServeCommand, { backend, log, signals }: Serving): Promise<void> {
-  // A mistake in the options is told here, once.
-  await createHandler(command, backend, log).close()
-  const pool = new WorkerPool({ backend, log, count: command.workers, place: command })
+async function serve(command: ServeCommand, { log, signals, createSite }: Surroundings): Promise<void> {
+  const { config } = command
+  const backend = config === null ? await openBackend(command, log) : await openConfiguration(command, config, log)
   try {
-    announce(command, { address: await pool.start(), backend, log })
+    const site = await startSite(command, { setup: backend, log, createSite })
+    announce(command, { address: site.address, backend, log })
+    const following = backend.follow(site)
+    if (following !== null) signals.onReload(() => following.reload())
     await signals.first
-    log.info(stopping(null))
+    await following?.stop()
+    log.info(stopping(site.active))
+    await site.stop()
   } finally {
-    await pool.stop()
+    await backend.stop()
   }
 }
 
-function createSite(command: ServeCommand, backend: BackendFacts, log: SiteLog): Site {
-  const { frontController, config, root } = command
-  const php = createHandler(command, backend, log)
+function siteOf({ frontController, config, root }: ServeCommand, { label, options }: SiteSetup, log: SiteLog): Site {
   return new Site({
-    php,
+    php: fastcgi({ ...options, logger: log }),
     log,
-    backend: backend.label,
-    root: config !== null && root === null ? null : rootOf(command),
+    backend: label,
+    root: config !== null && root === null ? null : (options.root ?? null),
     frontController,
   })
 }
 
 function announce(
   command: ServeCommand,
-  { address, backend, log }: { readonly address: AddressInfo; readonly backend: BackendFacts; readonly log: SiteLog },
+  { address, backend, log }: { readonly address: AddressInfo; readonly backend: SiteBackend; readonly log: SiteLog },
 ): void {
   const url = `http://${authority(address)}/`
   const workers = command.workers > 1 ? `, ${command.workers} workers` : ''

@@ -13,7 +13,8 @@ export const USAGE: string = `Usage:
       --host HOST          default 127.0.0.1: this machine alone
       --front-controller /index.php
                            the script for paths that are no file
-      --config FILE        the servers and locations of a configuration file
+      --config FILE        the servers and locations of a configuration file; SIGHUP reloads it where the input is no terminal
+      --watch              reloads the file of --config when it, or a file that it includes, changes
       --server ADDRESS     a FastCGI application that runs already: host:port or the path of a unix socket
       --php PATH           this php-fpm or php-cgi, or embedded
       --workers N          Node processes that share the port; default 1
