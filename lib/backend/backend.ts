@@ -140,10 +140,10 @@ export class Backend implements Candidate, ConnectionLender {
     this.#tally.retry()
   }
 
-  borrow(): Connection | null {
-    if (!this.running || !this.pool.free) return null
-    this.pool.take()
-    return this.pool.lend()
+  borrow(): Connection | null | Promise<Connection | null> {
+    if (this.running) return this.#lend()
+    // Where a check looks after it no user's request would start it again.
+    return this.health.up || 'kind' in this.#place ? null : this.#place.start().then(this.#lend, () => null)
   }
 
   checkIn(connection: Connection, reason: Parameters<ConnectionLender['checkIn']>[1]): void {
@@ -163,6 +163,13 @@ export class Backend implements Candidate, ConnectionLender {
       ...this.#tally.status,
       downSince: this.#downSince,
     }
+  }
+
+  readonly #lend = (): Connection | null => {
+    if (!this.health.up && this.pool.limit === 0) this.pool.want()
+    if (!this.pool.free) return null
+    this.pool.take()
+    return this.pool.lend()
   }
 
   get #state(): BackendStatus['state'] {
@@ -209,6 +216,7 @@ export class Backend implements Candidate, ConnectionLender {
 
   #startCheck(): void {
     this.#check?.close()
+    if (this.#draining) return
     const { healthCheck } = this.#options
     this.#check = healthCheck === null ? null : new HealthCheck(healthCheck, { health: this.health, connections: this })
     this.#check?.start()

@@ -76,7 +76,8 @@ interface Claim {
  * a newcomer would be served only when that is used up.
  */
 class RoundRobin implements Chooser {
-  readonly #claims = new Map<string, Claim>()
+  /** By candidate and not by key: two servers of one address have a turn each. */
+  readonly #claims = new WeakMap<Candidate, Claim>()
 
   choose<C extends Candidate>(candidates: Candidates<C>): C {
     return candidates.length === 1 ? candidates[0] : this.next(candidates, null)
@@ -91,7 +92,7 @@ class RoundRobin implements Chooser {
     let paid = 0
     for (const candidate of candidates) {
       if (level !== null && usageWithOneMore(candidate) !== level) continue
-      const claim = this.#claims.get(candidate.key) ?? this.#newClaim(candidate.key, candidates.length)
+      const claim = this.#claims.get(candidate) ?? this.#newClaim(candidate)
       claim.owed = Math.max(-round, Math.min(round, claim.owed)) + candidate.weight
       paid += candidate.weight
       if (most !== null && claim.owed <= most.owed) continue
@@ -102,10 +103,9 @@ class RoundRobin implements Chooser {
     return best
   }
 
-  #newClaim(key: string, present: number): Claim {
-    if (this.#claims.size >= Math.max(MOST_KEYS, 2 * present)) this.#claims.clear()
+  #newClaim(candidate: Candidate): Claim {
     const claim: Claim = { owed: 0 }
-    this.#claims.set(key, claim)
+    this.#claims.set(candidate, claim)
     return claim
   }
 }

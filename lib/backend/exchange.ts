@@ -1,31 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from '../client/connection.ts'
-import type { EncodedRequest } from '../client/encoded-request.ts'
-import type { AnswerReceiver, ClientRequest, RequestTimeouts } from '../client/request.ts'
+import type { AnswerReceiver, ClientRequest } from '../client/request.ts'
 import { type CloseReason, channels } from '../diagnostics.ts'
 import { asFastCgiError, FastCgiError } from '../errors.ts'
 import type { EndRequestBody } from '../protocol/bodies.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Backend } from './backend.ts'
+import type { ExchangeOptions } from './exchange-options.ts'
 import type { BackendGroup, TakenPlace } from './group.ts'
-import { type AttemptProgress, maySendAgain, type RequestNature } from './retry.ts'
+import { type AttemptProgress, mayRunTwice, maySendAgain } from './retry.ts'
 import type { FailedAttempt } from './verdict.ts'
-import type { WaitLimits } from './wait-queue.ts'
-
-/** A request and how patiently it is put; milliseconds. */
-export interface ExchangeOptions extends RequestNature, RequestTimeouts, WaitLimits {
-  /** The same as in all diagnostics messages of the request. */
-  readonly request: number
-  /** The client's address. */
-  readonly client: string
-  readonly encoded: EncodedRequest
-  /** Its connection may be kept afterwards. */
-  readonly reuse: boolean
-  /** Other attempts. */
-  readonly retries: number
-  /** For everything, waiting and repetitions included; 0: none. */
-  readonly timeout: number
-}
 
 /** Before the first attempt. */
 const NONE: readonly Backend[] = []
@@ -129,7 +113,7 @@ export class Exchange implements AnswerReceiver {
       const error = await this.#start(place)
       if (error !== null) return this.#repeat({ ...NOT_BEGUN, error }, backend, attempt)
     }
-    const connection = await backend.pool.connect(this.#distrustKept || place.probe)
+    const connection = await this.#connect(place)
     if (this.#cancelled !== null) {
       backend.health.abandonProbe(place.generation)
       backend.pool.checkIn(connection, 'aborted')
@@ -151,6 +135,16 @@ export class Exchange implements AnswerReceiver {
   #waitForPlace(): Promise<TakenPlace> {
     const { request, client, queueTimeout, queueLimit } = this.#options
     return this.#group.wait({ request, client, queueTimeout, queueLimit, tried: this.#tried }, this.#signal)
+  }
+
+  /**
+   * What may not run twice and would not keep its connection anyway goes out on a new one, in the stead of a kept one: that might be
+   * closed by the backend in this moment, as reloads and `pm.max_requests` do, and the request would be lost.
+   */
+  #connect({ backend: { pool }, probe }: TakenPlace): Connection | Promise<Connection> {
+    const { method, reuse } = this.#options
+    if (!reuse && pool.idle > 0 && !mayRunTwice(method)) return pool.replace()
+    return pool.connect(this.#distrustKept || probe)
   }
 
   /** Null: answered. Else how far it went. */

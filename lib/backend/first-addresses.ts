@@ -19,6 +19,7 @@ export async function firstAddresses(
 ): Promise<void> {
   const lookups = Promise.allSettled(servers.map((server) => server.resolve()))
   const outcomes = await unlessLate(lookups, { connectTimeout, signal })
+  if (outcomes === null) for (const server of servers) server.noteLate()
   if (servers.some(({ backends }) => backends.length > 0)) return
   const failed = outcomes?.find((outcome) => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason

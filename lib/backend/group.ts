@@ -57,6 +57,8 @@ export class BackendGroup implements PlaceTaker {
   #reserve: readonly Backend[] = []
   /** Those that are not up, and are wanted back. */
   #missing: readonly Backend[] = []
+  /** With a sticky balance: the backend of each wish, as long as nothing changes. A choice costs a hash for each candidate. */
+  #bound = new WeakMap<GroupWish, Backend>()
 
   constructor(options: GroupOptions) {
     this.#options = options
@@ -139,13 +141,15 @@ export class BackendGroup implements PlaceTaker {
     this.#tier = primaries.length > 0 ? primaries : backups
     this.#reserve = primaries.length > 0 ? backups : []
     this.#missing = this.#all.filter(({ health, backup }) => !health.up && !(backup && primaries.length > 0))
+    this.#bound = new WeakMap()
     if (this.#queue.length === 0) return
     if (this.#tier.length === 0) return this.#turnAway()
     for (const backend of up) while (backend.free && this.admit(backend));
   }
 
   waitingFor(backend: Backend): number {
-    return this.#queue.count((wish) => this.#suits(backend, wish))
+    const isFirst = !this.#sticky && this.#tier.includes(backend)
+    return this.#queue.count((wish) => (isFirst && wish.tried.length === 0) || this.#suits(backend, wish))
   }
 
   /** Waits for names; a request that waited while another's look-up brought the backends is served by them. */
@@ -177,16 +181,25 @@ export class BackendGroup implements PlaceTaker {
     return this.#tier
   }
 
-  #suits(backend: Backend, { client, tried }: GroupWish): boolean {
-    const candidates = this.#untried(tried)
-    if (!isAny(candidates) || !candidates.includes(backend)) return false
-    return !this.#sticky || this.#chooser.choose(candidates, client) === backend
+  #suits(backend: Backend, wish: GroupWish): boolean {
+    return this.#sticky ? this.#boundOf(wish) === backend : this.#untried(wish.tried).includes(backend)
+  }
+
+  #boundOf(wish: GroupWish): Backend | null {
+    const known = this.#bound.get(wish)
+    if (known !== undefined) return known
+    const candidates = this.#untried(wish.tried)
+    if (!isAny(candidates)) return null
+    const bound = this.#chooser.choose(candidates, wish.client)
+    this.#bound.set(wish, bound)
+    return bound
   }
 
   /** The first one that is due to be tried again. */
   #takeProbe(tried: readonly Backend[]): TakenPlace | null {
     for (const backend of this.#missing) {
-      if (!tried.includes(backend) && backend.free && backend.health.claimProbe(false)) return takenOn(backend, true)
+      const probe = tried.includes(backend) ? null : takenForProbe(backend, false)
+      if (probe !== null) return probe
     }
     return null
   }
@@ -197,7 +210,8 @@ export class BackendGroup implements PlaceTaker {
       (a, b) => Number(tried.includes(a)) - Number(tried.includes(b)) || a.health.retryIn - b.health.retryIn,
     )
     for (const backend of inOrder) {
-      if (backend.free && backend.health.claimProbe(true)) return takenOn(backend, true)
+      const probe = takenForProbe(backend, true)
+      if (probe !== null) return probe
     }
     throw this.#downError()
   }
@@ -215,6 +229,13 @@ export class BackendGroup implements PlaceTaker {
 function takenOn(backend: Backend, probe: boolean): TakenPlace {
   backend.pool.take()
   return { backend, generation: backend.health.generation, probe }
+}
+
+/** Null: not to be tried now. A worker that has no connection left to find out with asks for one, or it would be down for good. */
+function takenForProbe(backend: Backend, lastResort: boolean): TakenPlace | null {
+  const { health, pool } = backend
+  if (pool.limit === 0 && (lastResort || health.retryIn === 0)) pool.want()
+  return pool.free && health.claimProbe(lastResort) ? takenOn(backend, true) : null
 }
 
 function isFree(backend: Backend): boolean {

@@ -1,27 +1,10 @@
 import { createPool, type Pool } from 'generic-pool'
-import type { Address } from '../client/address.ts'
 import { Connection, type ConnectionObserver } from '../client/connection.ts'
 import type { CloseReason } from '../diagnostics.ts'
 import type { Allowance, AllowanceUser } from './allowance.ts'
 import type { PoolStatus } from './backend-status.ts'
+import type { PoolOptions, PoolOwner } from './pool-options.ts'
 import { StarvationGuard } from './starvation.ts'
-
-/** What a pool is made for; each is asked for when it is needed, and may be another the next time. */
-export interface PoolOptions {
-  readonly address: Address
-  /** Requests on one connection. */
-  readonly maxRequests: number
-  /** Milliseconds; does not change. */
-  readonly idleTimeout: number
-}
-
-/** Who hands out a pool's places. */
-export interface PoolOwner {
-  /** There is a free place. False: nobody wants it. */
-  placeFreed(): boolean
-  /** Requests that wait for one here. */
-  readonly waiting: number
-}
 
 /** Milliseconds between two looks for connections that have been idle for too long, at most. */
 const LONGEST_EVICTION_INTERVAL = 1000
@@ -126,6 +109,12 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
       connection.close('failed')
       await this.#pool.destroy(connection)
     }
+  }
+
+  /** A new connection for a place that was taken, in the stead of the one that is idle for longest; it is never kept. */
+  replace(): Connection {
+    this.#closeIdle(1, 'given up')
+    return this.lend()
   }
 
   /** A new connection for a place that was taken; it is never kept. */

@@ -23,6 +23,11 @@ export interface RequestNature {
 /** Methods that may be sent twice (RFC 9110 section 9.2.2), as far as a backend may be trusted to keep to it. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
+/** Whether a request may run twice. */
+export function mayRunTwice(method: string): boolean {
+  return IDEMPOTENT.has(method)
+}
+
 /**
  * Whether another attempt is safe: only where the script cannot have run, or may run twice. A POST or PATCH of which anything
  * was sent is never sent again, unless the backend said that it did not serve it.
@@ -37,7 +42,7 @@ export function maySendAgain(progress: AttemptProgress, nature: RequestNature): 
     case 'ERR_FCGI_RESET':
       if (!progress.begun) return true
       if (progress.answered || !(progress.kept || progress.restarted)) return false
-      return nature.repeatable && IDEMPOTENT.has(nature.method)
+      return nature.repeatable && mayRunTwice(nature.method)
     default:
       return false
   }

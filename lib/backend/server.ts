@@ -53,6 +53,7 @@ export class Server {
   /** The taker that is asked first for the next free place. */
   #turn = 0
   #lookup: LookupOutcome | null = null
+  #isLate = false
   readonly #lookupTally: Tally = new Tally()
 
   /** Throws OptionError when the address is none. */
@@ -79,9 +80,14 @@ export class Server {
     return this.#watch !== null
   }
 
-  /** Its name was asked for, with whatever result. */
+  /** Its name was asked for, with whatever result, or with none in time. */
   get asked(): boolean {
-    return this.#lookup !== null
+    return this.#lookup !== null || this.#isLate
+  }
+
+  /** A request has waited in vain for its name to be answered: others need not. */
+  noteLate(): void {
+    this.#isLate = true
   }
 
   /** Resolves when there are backends. @throws FastCgiError why there are none */

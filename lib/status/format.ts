@@ -4,14 +4,16 @@ export type StatusFormat = 'html' | 'json' | 'prometheus'
 const FORMATS: readonly StatusFormat[] = ['html', 'json', 'prometheus']
 
 /** Of a media type without its parameters, in small letters. */
-const MEDIA_TYPES: Readonly<Record<string, StatusFormat>> = {
-  'text/html': 'html',
-  'text/*': 'html',
-  '*/*': 'html',
-  'application/json': 'json',
-  'application/*': 'json',
-  'application/openmetrics-text': 'prometheus',
-}
+const MEDIA_TYPES: ReadonlyMap<string, StatusFormat> = new Map(
+  Object.entries({
+    'text/html': 'html',
+    'text/*': 'html',
+    '*/*': 'html',
+    'application/json': 'json',
+    'application/*': 'json',
+    'application/openmetrics-text': 'prometheus',
+  } as const),
+)
 
 /** What a request asks for: `?format=` before the Accept header, of which the highest q wins, the first of equals. Null: a format that there is not. */
 export function requestedFormat(url: string, accept: string | undefined): StatusFormat | null {
@@ -35,7 +37,7 @@ function parseRange(range: string): { readonly format: StatusFormat | null; read
   // A scraper's text/plain has a version; anybody else's is no wish for metrics.
   const isMetrics = type === 'text/plain' && parameters.some((parameter) => parameter.startsWith('version='))
   return {
-    format: isMetrics ? 'prometheus' : (MEDIA_TYPES[type] ?? null),
+    format: isMetrics ? 'prometheus' : (MEDIA_TYPES.get(type) ?? null),
     quality: Number.isNaN(quality) ? 0 : quality,
   }
 }

@@ -47,7 +47,7 @@ describe('a backend that', { timeout: 60_000 }, () => {
     for (const method of ['GET', 'POST']) {
       it(`${what} hurts no more than maxFails of the requests that would go to it (${method})`, async () => {
         const servers = [{ failTimeout: '1h', maxFails: 2 }, {}]
-        await using site = await manySite({ servers, balance: 'fill', readTimeout: 30 })
+        await using site = await manySite({ servers, balance: 'fill', readTimeout: 500 })
         await breakIt(first(site))
         const answers = []
         for (let turn = 0; turn < 8; turn += 1) answers.push(await site.ask(`/${turn}`, method))
@@ -78,7 +78,7 @@ describe('a backend that', { timeout: 60_000 }, () => {
 
       it(`${what} alone is tried by one request at a time, and is back with the first answer (${method})`, async () => {
         const servers = [{ failTimeout: '1h', maxFails: 2 }]
-        await using site = await manySite({ servers, readTimeout: 30, retries: 0 })
+        await using site = await manySite({ servers, readTimeout: 500, retries: 0 })
         await breakIt(first(site))
         for (let turn = 0; turn < 3; turn += 1) assert.ok((await site.ask(`/${turn}`, method)).status >= 502)
         assert.equal(stateOf(site.handler, 'a'), 'down')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, it } from 'node:test'
+import { fixedAllowance } from '../../../lib/backend/allowance.ts'
 import { Backend, type BackendOwner, type BackendParts } from '../../../lib/backend/backend.ts'
 import type { ManagedBackend } from '../../../lib/backend/managed-backend.ts'
 import { parseAddress } from '../../../lib/client/address.ts'
@@ -12,6 +13,7 @@ import { answer, startFake } from '../../support/responder.ts'
 
 const REFUSED = new FastCgiError('ERR_FCGI_CONNECT', { detail: 'Nothing listens' })
 const FAILED = { error: REFUSED, answered: false, ended: false, kept: false }
+const HEALTH_CHECK = { interval: 5, timeout: 5000, ping: '/ping', script: null }
 const nobody: BackendOwner = { placeFreed: () => false, healthChanged: () => undefined, waitingFor: () => 0 }
 
 function backend(options: Partial<ReturnType<typeof serverOptions>> = {}, parts: Partial<BackendParts> = {}): Backend {
@@ -88,6 +90,24 @@ describe('A managed Backend', () => {
     const one = managed(new Managed())
     assert.equal(one.borrow(), null)
     assert.equal(one.pool.busy, 0)
+  })
+
+  it('is started again by its check when it is down, as no user request would', async () => {
+    const place = new Managed()
+    const one = new Backend(serverOptions(null, { maxFails: 1 }), place, { owner: nobody })
+    one.noteFailure(FAILED, one.health.generation)
+    const borrowed = Promise.resolve(one.borrow())
+    place.started()
+    const connection = (await borrowed) ?? assert.fail('it runs')
+    assert.deepEqual([one.running, one.pool.busy], [true, 1])
+    one.checkIn(connection, 'not kept')
+    place.running = false
+    place.start = () => Promise.reject(REFUSED)
+    assert.equal(await one.borrow(), null)
+    place.start = () => Promise.resolve()
+    const late = Promise.resolve(one.borrow())
+    await one.close()
+    assert.deepEqual([await late, one.pool.busy], [null, 0])
   })
 })
 
@@ -202,9 +222,28 @@ describe('Backend', () => {
     await closing
   })
 
+  it('is checked no more once it drains, whatever is configured then', async (t) => {
+    const one = backend()
+    await one.close()
+    const { mock } = t.mock.method(globalThis, 'setTimeout')
+    one.reconfigure(serverOptions('127.0.0.1:9', { healthCheck: HEALTH_CHECK }))
+    assert.equal(mock.callCount(), 0)
+  })
+
+  it('asks for a place to be checked on where it is down and this process has been left none', () => {
+    let wants = 0
+    const want = (): void => {
+      wants += 1
+    }
+    const one = backend({ maxFails: 1 }, { createAllowance: () => ({ ...fixedAllowance(0), want }) })
+    assert.deepEqual([one.borrow(), wants], [null, 0])
+    one.noteFailure(FAILED, one.health.generation)
+    assert.deepEqual([one.borrow(), wants], [null, 1])
+  })
+
   it('is checked where that is configured, until it is closed or configured otherwise', async () => {
     const fake = await startFake((request) => request.send(answer('Content-Type: text/plain\r\n\r\npong')))
-    const healthCheck = { interval: 5, timeout: 5000, ping: '/ping', script: null }
+    const healthCheck = HEALTH_CHECK
     const one = backend({ address: fake.address, healthCheck, maxFails: 1 })
     one.noteFailure(FAILED, one.health.generation)
     assert.equal(one.health.claimProbe(false), false, 'no request of a user is a probe')

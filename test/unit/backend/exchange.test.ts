@@ -4,7 +4,8 @@ import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Backend } from '../../../lib/backend/backend.ts'
-import { Exchange, type ExchangeOptions } from '../../../lib/backend/exchange.ts'
+import { Exchange } from '../../../lib/backend/exchange.ts'
+import type { ExchangeOptions } from '../../../lib/backend/exchange-options.ts'
 import type { BackendGroup } from '../../../lib/backend/group.ts'
 import type { Server, ServerOptions } from '../../../lib/backend/server.ts'
 import { encodeClientRequest, type RequestStdin } from '../../../lib/client/encoded-request.ts'
@@ -251,6 +252,18 @@ describe('A second attempt', { timeout: 60_000 }, () => {
       await stop(fake, backend)
     })
   }
+
+  it('is not needed by a POST, which goes over no kept connection that it would not keep', async () => {
+    const { fake, backend } = await start(dyingKept)
+    await keepTwo(backend)
+    const { exchange, sink } = exchangeWith([backend], { method: 'POST', reuse: false })
+    await exchange.run()
+    assert.deepEqual(sink.calls, ['stdout', 'end'])
+    assert.equal(fake.connections.count, 3)
+    // It took the place of one that was idle: the backend has no more connections than before.
+    assert.deepEqual(backend.pool.status, { open: 1, idle: 1, busy: 0 })
+    await stop(fake, backend)
+  })
 
   it('is not made where a new connection died, nor behind a byte of an answer', async () => {
     const { fake, backend } = await start(async (request) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, it } from 'node:test'
+import { fixedAllowance } from '../../../lib/backend/allowance.ts'
 import type { Backend } from '../../../lib/backend/backend.ts'
 import type { Balance } from '../../../lib/backend/balance.ts'
 import type { BackendGroup, TakenPlace } from '../../../lib/backend/group.ts'
@@ -213,6 +214,32 @@ describe('BackendGroup.take', () => {
   })
 })
 
+describe('A group in a worker that was left no connection', () => {
+  it('asks for one to find out whether its backend is back', async () => {
+    let limit = 1
+    let wants = 0
+    const allowance = {
+      ...fixedAllowance(0),
+      get limit(): number {
+        return limit
+      },
+      want: () => {
+        wants += 1
+      },
+    }
+    const server = serverFor('127.0.0.1:1', { maxFails: 1 }, { createAllowance: () => allowance })
+    const group = groupOf([server])
+    const { backend } = await place(group)
+    fail(backend)
+    backend.pool.leave()
+    limit = 0
+    assert.throws(() => take(group), { code: 'ERR_FCGI_DOWN' })
+    assert.ok(wants > 0)
+    limit = 1
+    assert.deepEqual([take(group)?.probe, backend.health.state], [true, 'probing'])
+  })
+})
+
 describe('BackendGroup.wait', { timeout: 30_000 }, () => {
   staysQuiet()
 
@@ -271,6 +298,25 @@ describe('BackendGroup.wait', { timeout: 30_000 }, () => {
     const waiting = place(group, { client: '192.0.2.7' })
     fail(bound.backend)
     assert.notEqual((await waiting).backend, bound.backend)
+  })
+
+  it('asks once and not for each backend to which one a waiting client is bound, until something changes', async (t) => {
+    const { group, backends } = scene([{}, {}, {}, {}], 'ip-hash')
+    for (const backend of backends) backend.pool.take()
+    const leaving = new AbortController()
+    const clients = ['192.0.2.7', '192.0.2.8', '192.0.2.9']
+    const all = clients.map((client) => place(group, { client, signal: leaving.signal }))
+    const counts = (): number[] => backends.map((backend) => group.waitingFor(backend))
+    // With ip-hash each candidate costs a logarithm.
+    const { mock } = t.mock.method(Math, 'log')
+    const before = counts()
+    assert.deepEqual([counts(), mock.callCount()], [before, 3 * 4])
+    const [loser] = backends.filter((_, index) => (before[index] ?? 0) > 0)
+    fail(loser)
+    const after = counts()
+    assert.deepEqual([loser === undefined ? null : group.waitingFor(loser), after.reduce((a, b) => a + b)], [0, 3])
+    leaving.abort()
+    await Promise.allSettled(all)
   })
 
   it('does not admit to what the request has tried, while there is something else', async () => {
@@ -439,6 +485,16 @@ describe('A group with a host name', { timeout: 30_000 }, () => {
     assert.equal(asked, 1)
     assert.equal(group.prepare(patience(0)), null)
     assert.equal(take(group)?.backend.name, 'php')
+  })
+
+  it('waits for a name that is not answered once, where others can serve', async () => {
+    const hanging = lookupOf(() => new Promise(() => undefined))
+    const named = serverFor('php.test:9', { name: 'named' }, { lookUp: hanging })
+    const group = groupOf([named, serverFor('127.0.0.1:9')])
+    await group.prepare(patience(5))
+    assert.equal(group.prepare(patience(0)), null)
+    assert.equal(take(group)?.backend.name, 'php')
+    await named.close()
   })
 
   it('admits those who wait to an address that appears', async () => {

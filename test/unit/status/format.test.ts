@@ -23,6 +23,7 @@ describe('the format of a status', () => {
     ['/', 'text/plain', 'html'],
     ['/', 'image/png', 'html'],
     ['/', 'application/json;q=x', 'html'],
+    ['/', '__proto__, constructor', 'html'],
     ['/?format=json', BROWSER, 'json'],
     ['/?a=b&format=prometheus', BROWSER, 'prometheus'],
     ['/any/path?format=html', 'application/json', 'html'],
