@@ -2,9 +2,10 @@ import type { ClientCertificate, RequestFacts, TlsFacts } from './facts.ts'
 import { connectionNominees, headerVariable } from './header-variable.ts'
 import { decodePath, utf8Bytes } from './path.ts'
 import type { Script } from './script.ts'
+import { Variables } from './variables.ts'
 
 /** Meta-variables of one request (RFC 3875 section 4.1): byte strings, in the order in which they are sent. */
-export type Environment = Map<string, string>
+export type Environment = Variables
 
 /** What is known of the body that will be sent as STDIN. */
 export interface BodyFacts {
@@ -21,29 +22,47 @@ const VERSION = '0.1.0'
 /** SERVER_SOFTWARE. */
 export const SERVER_SOFTWARE: string = `express-fastcgi/${VERSION}`
 
-/** The meta-variables of a request, before the operator's params; docs/environment.md explains each. */
+/**
+ * The meta-variables of a request, before the operator's params; docs/environment.md explains each. Those come first that change least
+ * from one request to the next: what they have in common is not encoded twice.
+ */
 export function buildEnvironment(facts: RequestFacts, script: Script, body: BodyFacts): Environment {
-  const environment: Environment = new Map()
+  const environment: Environment = new Variables()
+  addServer(environment, facts)
   addScript(environment, facts, script)
-  environment.set('REQUEST_METHOD', facts.method)
-  environment.set('REQUEST_URI', facts.target)
-  environment.set('QUERY_STRING', facts.query)
-  if (body.contentType !== undefined) environment.set('CONTENT_TYPE', body.contentType)
-  if (body.contentLength !== null) environment.set('CONTENT_LENGTH', String(body.contentLength))
-  addConnection(environment, facts)
+  environment.add('REQUEST_METHOD', facts.method)
+  environment.add('REQUEST_URI', facts.target)
+  environment.add('QUERY_STRING', facts.query)
+  if (body.contentType !== undefined) environment.add('CONTENT_TYPE', body.contentType)
+  if (body.contentLength !== null) environment.add('CONTENT_LENGTH', String(body.contentLength))
+  environment.add('REMOTE_ADDR', facts.remoteAddress)
+  if (facts.remotePort !== '') environment.add('REMOTE_PORT', facts.remotePort)
   if (facts.tls !== undefined) addTls(environment, facts.tls)
   addHeaders(environment, facts, body.dropContentEncoding)
   return environment
 }
 
+function addServer(environment: Environment, facts: RequestFacts): void {
+  environment.add('GATEWAY_INTERFACE', 'CGI/1.1')
+  environment.add('SERVER_SOFTWARE', SERVER_SOFTWARE)
+  // PHP built with --enable-force-cgi-redirect refuses to run without it.
+  environment.add('REDIRECT_STATUS', '200')
+  environment.add('SERVER_PROTOCOL', facts.protocol)
+  environment.add('REQUEST_SCHEME', facts.scheme)
+  if (facts.scheme === 'https') environment.add('HTTPS', 'on')
+  environment.add('SERVER_NAME', facts.serverName)
+  environment.add('SERVER_PORT', facts.serverPort)
+  if (facts.serverAddress !== '') environment.add('SERVER_ADDR', facts.serverAddress)
+}
+
 /** php-fpm.md 2 tells why there is no PATH_TRANSLATED. */
 function addScript(environment: Environment, facts: RequestFacts, script: Script): void {
   const scriptName = decodeMount(facts.mount) + script.scriptName
-  environment.set('SCRIPT_FILENAME', script.scriptFilename)
-  environment.set('SCRIPT_NAME', scriptName)
-  if (script.pathInfo !== '') environment.set('PATH_INFO', script.pathInfo)
-  environment.set('DOCUMENT_URI', scriptName + script.pathInfo)
-  if (script.documentRoot !== '') environment.set('DOCUMENT_ROOT', script.documentRoot)
+  if (script.documentRoot !== '') environment.add('DOCUMENT_ROOT', script.documentRoot)
+  environment.add('SCRIPT_FILENAME', script.scriptFilename)
+  environment.add('SCRIPT_NAME', scriptName)
+  if (script.pathInfo !== '') environment.add('PATH_INFO', script.pathInfo)
+  environment.add('DOCUMENT_URI', scriptName + script.pathInfo)
 }
 
 function decodeMount(mount: string): string {
@@ -52,48 +71,42 @@ function decodeMount(mount: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path
 }
 
-function addConnection(environment: Environment, facts: RequestFacts): void {
-  environment.set('GATEWAY_INTERFACE', 'CGI/1.1')
-  environment.set('SERVER_SOFTWARE', SERVER_SOFTWARE)
-  environment.set('SERVER_PROTOCOL', facts.protocol)
-  environment.set('REQUEST_SCHEME', facts.scheme)
-  if (facts.scheme === 'https') environment.set('HTTPS', 'on')
-  environment.set('SERVER_NAME', facts.serverName)
-  environment.set('SERVER_PORT', facts.serverPort)
-  if (facts.serverAddress !== '') environment.set('SERVER_ADDR', facts.serverAddress)
-  environment.set('REMOTE_ADDR', facts.remoteAddress)
-  if (facts.remotePort !== '') environment.set('REMOTE_PORT', facts.remotePort)
-  // PHP built with --enable-force-cgi-redirect refuses to run without it.
-  environment.set('REDIRECT_STATUS', '200')
-}
-
 function addTls(environment: Environment, tls: TlsFacts): void {
-  environment.set('SSL_PROTOCOL', tls.protocol)
-  environment.set('SSL_CIPHER', tls.cipher)
+  environment.add('SSL_PROTOCOL', tls.protocol)
+  environment.add('SSL_CIPHER', tls.cipher)
   if (tls.client !== undefined) addClientCertificate(environment, tls.client)
 }
 
 function addClientCertificate(environment: Environment, client: ClientCertificate): void {
-  environment.set('SSL_CLIENT_VERIFY', 'SUCCESS')
-  environment.set('SSL_CLIENT_S_DN', utf8Bytes(client.subject))
-  environment.set('SSL_CLIENT_I_DN', utf8Bytes(client.issuer))
-  if (client.commonName !== undefined) environment.set('SSL_CLIENT_S_DN_CN', utf8Bytes(client.commonName))
-  environment.set('SSL_CLIENT_M_SERIAL', client.serial)
-  environment.set('SSL_CLIENT_V_START', client.validFrom)
-  environment.set('SSL_CLIENT_V_END', client.validTo)
+  environment.add('SSL_CLIENT_VERIFY', 'SUCCESS')
+  environment.add('SSL_CLIENT_S_DN', utf8Bytes(client.subject))
+  environment.add('SSL_CLIENT_I_DN', utf8Bytes(client.issuer))
+  if (client.commonName !== undefined) environment.add('SSL_CLIENT_S_DN_CN', utf8Bytes(client.commonName))
+  environment.add('SSL_CLIENT_M_SERIAL', client.serial)
+  environment.add('SSL_CLIENT_V_START', client.validFrom)
+  environment.add('SSL_CLIENT_V_END', client.validTo)
 }
 
 function addHeaders(environment: Environment, facts: RequestFacts, dropContentEncoding: boolean): void {
   const { headers } = facts
   const nominees = connectionNominees(headers.connection)
-  for (const name of Object.keys(headers)) {
+  const names = Object.keys(headers)
+  // Node's own are in lower case, and there once; other middleware may have added one in capitals.
+  const areUnique = !names.some(hasCapital)
+  for (const name of names) {
     const variable = headerVariable(name)
     if (variable === null || nominees.has(name) || variable === 'HTTP_HOST') continue
     if (dropContentEncoding && variable === 'HTTP_CONTENT_ENCODING') continue
     const value = headerValue(headers[name], name)
-    if (value !== null) environment.set(variable, value)
+    if (value === null) continue
+    if (areUnique) environment.add(variable, value)
+    else environment.set(variable, value)
   }
-  if (facts.host !== undefined) environment.set('HTTP_HOST', facts.host)
+  if (facts.host !== undefined) environment.add('HTTP_HOST', facts.host)
+}
+
+function hasCapital(name: string): boolean {
+  return /[A-Z]/.test(name)
 }
 
 /** CR, LF and NUL, which only another middleware can have put there, and characters that are no bytes. */

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { FCGI_KEEP_CONN, FCGI_MAX_CONTENT_LEN, FCGI_RESPONDER } from '../protocol/constants.ts'
 import { encodeRequest } from '../protocol/encoder.ts'
+import type { Parameters } from '../protocol/pair-text.ts'
 
 /** A body on its way to the backend. */
 export interface RequestStdin {
@@ -14,8 +15,7 @@ export interface RequestStdin {
 
 /** What a request says; the same for every attempt. */
 export interface RequestContent {
-  /** Byte strings. */
-  readonly params: ReadonlyMap<string, string>
+  readonly params: Parameters
   /** Null: no body. */
   readonly stdin: RequestStdin | null
   /** Ask the backend to leave the connection open. */

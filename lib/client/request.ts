@@ -89,7 +89,6 @@ export class ClientRequest implements StdinListener {
   begin(socket: Socket, requestId: number): void {
     const { opening, stdin } = this.#encoded
     this.#socket = socket
-    socket.on('drain', this.#onDrain)
     const moving = socket.write(stampRequestId(opening, requestId))
     if (stdin === null) return this.stdinWritten()
     this.#state = 'sending'
@@ -100,7 +99,7 @@ export class ClientRequest implements StdinListener {
   }
 
   stdinBlocked(): void {
-    this.#deadline.arm(this.#timeouts.sendTimeout, this.#sendTimedOut)
+    this.#deadline.arm(this.#timeouts.sendTimeout, () => this.#sendTimedOut())
   }
 
   stdinWritten(): void {
@@ -167,14 +166,16 @@ export class ClientRequest implements StdinListener {
     if (this.#state === 'sent') this.#awaitAnswer()
   }
 
-  readonly #onDrain = (): void => {
+  /** The socket takes more again. */
+  drained(): void {
+    if (this.#state === 'ended') return
     this.#deadline.clear()
     if (this.#state === 'sent') this.#awaitAnswer()
     else this.#sender?.resume()
   }
 
   #awaitAnswer(): void {
-    if (!this.#paused) this.#deadline.arm(this.#timeouts.readTimeout, this.#readTimedOut)
+    if (!this.#paused) this.#deadline.arm(this.#timeouts.readTimeout, () => this.#readTimedOut())
   }
 
   /** Ends without a word to the receiver. */
@@ -182,16 +183,15 @@ export class ClientRequest implements StdinListener {
     this.#state = 'ended'
     this.#deadline.clear()
     this.#sender?.stop()
-    this.#socket?.off('drain', this.#onDrain)
     if (this.#paused) this.#socket?.resume()
   }
 
-  readonly #sendTimedOut = (): void => {
+  #sendTimedOut(): void {
     const detail = `The backend took nothing of the request body for ${this.#timeouts.sendTimeout} ms (sendTimeout)`
     this.#broken(new FastCgiError('ERR_FCGI_SEND_TIMEOUT', { detail }))
   }
 
-  readonly #readTimedOut = (): void => {
+  #readTimedOut(): void {
     const detail = `The backend sent nothing for ${this.#timeouts.readTimeout} ms (readTimeout): is the script slow or stuck?`
     this.#broken(new FastCgiError('ERR_FCGI_READ_TIMEOUT', { detail }))
   }

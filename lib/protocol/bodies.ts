@@ -19,9 +19,11 @@ export const BODY_LENGTH: number = 8
 
 /** Writes the content of BEGIN_REQUEST; returns the offset behind it. */
 export function encodeBeginRequestBody(target: Buffer, offset: number, body: BeginRequestBody): number {
-  target.fill(0, offset, offset + BODY_LENGTH)
-  target.writeUInt16BE(body.role, offset)
-  target.writeUInt8(body.flags, offset + 2)
+  // Byte by byte: for so few, fill() takes longer to be called than to work.
+  target[offset] = body.role >> 8
+  target[offset + 1] = body.role & 0xff
+  target[offset + 2] = body.flags
+  for (let at = offset + 3; at < offset + BODY_LENGTH; at += 1) target[at] = 0
   return offset + BODY_LENGTH
 }
 

@@ -12,6 +12,7 @@ import {
 } from './constants.ts'
 import { encodeHeader } from './header.ts'
 import { formatPair } from './name-value.ts'
+import { PairText, type Parameters } from './pair-text.ts'
 
 /** Most bytes of parameters that one request may have, framing included; beyond it the answer is 431. */
 export const MAX_PARAMS_LENGTH: number = 256 * 1024
@@ -46,8 +47,7 @@ export function encodeRecordHeader(type: number, requestId: number, contentLengt
 /** What opens a request. */
 export interface RequestOpening extends BeginRequestBody {
   readonly requestId: number
-  /** Byte strings. */
-  readonly params: ReadonlyMap<string, string>
+  readonly params: Parameters
   /** The whole STDIN, at most 65,535 bytes, empty for no body; undefined: STDIN follows in records of its own. */
   readonly stdin: Uint8Array | undefined
 }
@@ -80,6 +80,7 @@ export function encodeRequest(opening: RequestOpening): Buffer {
 
 /** Writes an id into every record of an encoded request, in place: the same bytes serve for any connection. Returns them. */
 export function stampRequestId(records: Buffer, requestId: number): Buffer {
+  if (records.readUInt16BE(2) === requestId) return records
   for (let at = 0; at < records.length; ) {
     records.writeUInt16BE(requestId, at + 2)
     at += FCGI_HEADER_LEN + records.readUInt16BE(at + 4) + records.readUInt8(at + 6)
@@ -105,12 +106,20 @@ export function encodePairs(pairs: ReadonlyMap<string, string>): Buffer {
   return Buffer.from(text, 'latin1')
 }
 
-/** The content of each PARAMS record that the pairs need, as byte strings. */
-function packParams(params: ReadonlyMap<string, string>): readonly string[] {
+const pairText = new PairText()
+
+/** The content of each PARAMS record that the pairs need, as byte strings; nearly always there is one. */
+function packParams(params: Parameters): readonly string[] {
+  const text = pairText.format(params)
+  if (text.length > FCGI_MAX_CONTENT_LEN) return packRecords(params)
+  return text === '' ? [] : [text]
+}
+
+function packRecords(params: Parameters): readonly string[] {
   const records: string[] = []
   let content = ''
   let total = 0
-  for (const [name, value] of params) {
+  params.forEach((value, name) => {
     const pair = formatPair(name, value)
     if (pair.length > FCGI_MAX_CONTENT_LEN) {
       throw paramsLimit(`The parameter ${name} has ${value.length} bytes; one record holds ${FCGI_MAX_CONTENT_LEN}`)
@@ -121,10 +130,10 @@ function packParams(params: ReadonlyMap<string, string>): readonly string[] {
       content = ''
     }
     content += pair
-  }
+  })
   if (total > MAX_PARAMS_LENGTH)
     throw paramsLimit(`The parameters have ${total} bytes; the limit is ${MAX_PARAMS_LENGTH}`)
-  if (content !== '') records.push(content)
+  records.push(content)
   return records
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { applyParams, buildEnvironment, type Environment, SERVER_SOFTWARE } from '../../../lib/cgi/environment.ts'
 import type { RequestFacts } from '../../../lib/cgi/facts.ts'
+import { Variables } from '../../../lib/cgi/variables.ts'
 import { factsOf } from '../../support/facts.ts'
 
 const script = { scriptName: '/index.php', pathInfo: '', scriptFilename: '/srv/index.php', documentRoot: '/srv' }
@@ -168,10 +169,9 @@ test('leaves out what Connection names, and no more', () => {
 })
 
 function applied(params: readonly (readonly [string, string | undefined])[]): Record<string, string> {
-  const environment: Environment = new Map([
-    ['A', '1'],
-    ['HTTP_X_FOO', '2'],
-  ])
+  const environment: Environment = new Variables()
+  environment.add('A', '1')
+  environment.add('HTTP_X_FOO', '2')
   applyParams(environment, params)
   return Object.fromEntries(environment)
 }
@@ -216,4 +216,11 @@ test('keeps names unique under the folding of PHP', () => {
     ]),
     { A: '1' },
   )
+})
+
+test('has a header once that other middleware has added in capitals, whichever comes first', () => {
+  assert.deepEqual(headersOf({ 'x-foo': '1', 'X-Foo': '2' }), { HTTP_X_FOO: '2' })
+  assert.deepEqual(headersOf({ 'X-Foo': '2', 'x-foo': '1' }), { HTTP_X_FOO: '1' })
+  const all = environmentOf({ headers: { 'x-foo': '1', 'X-Foo': '2' } })
+  assert.equal(new Set(all.keys()).size, all.keys().length)
 })

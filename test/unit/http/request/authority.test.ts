@@ -37,3 +37,16 @@ for (const text of [
     assert.throws(() => clientAuthority(text), { code: 'ERR_FCGI_BAD_TARGET' })
   })
 }
+
+test('reads a host the same however many there were before', () => {
+  for (const _ of [1, 2]) {
+    for (let index = 0; index < 400; index += 1) {
+      assert.deepEqual(clientAuthority(`Host-${index}.example:${index}`), {
+        name: `host-${index}.example`,
+        port: `${index}`,
+      })
+    }
+    assert.deepEqual(clientAuthority('a'.repeat(300)), { name: 'a'.repeat(300), port: '' })
+    assert.throws(() => clientAuthority('a b'), { code: 'ERR_FCGI_BAD_TARGET' })
+  }
+})
