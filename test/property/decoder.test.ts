@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { FastCgiError } from '../../lib/errors.ts'
+import { RecordDecoder } from '../../lib/protocol/decoder.ts'
 import { encodeRecord } from '../../lib/protocol/encoder.ts'
 import { decodeAll } from '../support/decoded.ts'
-import { cutAt } from '../support/splits.ts'
+import { cutAt, splitsOf } from '../support/splits.ts'
 
 const bytes = (maxLength: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ maxLength }).map((array) => Buffer.from(array))
@@ -71,6 +72,73 @@ describe('RecordDecoder', () => {
         },
       ),
       { numRuns: 1_000 },
+    )
+  })
+
+  it('gives the same whole, byte by byte and cut in two at every place', () => {
+    const small = fc.record({
+      type: fc.integer({ min: 1, max: 12 }),
+      requestId: fc.constantFrom(0, 1, 2, 65_535),
+      content: bytes(12),
+      paddingLength: fc.constantFrom(0, 1, 8, 20),
+    })
+    fc.assert(
+      fc.property(fc.array(small, { minLength: 1, maxLength: 4 }), (records) => {
+        const encoded = Buffer.concat(records.map(encodeRecord))
+        const whole = decodeAll([encoded])
+        assert.equal(whole.decoder.atBoundary, true)
+        for (const { name, pieces } of splitsOf(encoded)) {
+          const { events, decoder } = decodeAll(pieces)
+          assert.deepEqual(events, whole.events, name)
+          assert.equal(decoder.atBoundary, true, name)
+        }
+      }),
+    )
+  })
+
+  it('is at a boundary behind a record and nowhere else', () => {
+    fc.assert(
+      fc.property(fc.array(record, { minLength: 1, maxLength: 4 }), fc.nat({ max: 200_000 }), (records, at) => {
+        const encoded = records.map(encodeRecord)
+        const all = Buffer.concat(encoded)
+        const cut = at % (all.length + 1)
+        const ends = encoded.map((_, index) => Buffer.concat(encoded.slice(0, index)).length)
+        assert.equal(decodeAll([all.subarray(0, cut)]).decoder.atBoundary, cut === all.length || ends.includes(cut))
+      }),
+    )
+  })
+
+  it('says the same of any bytes, wherever they are cut: what it found before the mistake, and the mistake', () => {
+    const outcome = (pieces: readonly Buffer[]): unknown => {
+      const told: unknown[] = []
+      const decoder = new RecordDecoder({
+        onStreamContent: (type, id, content) => told.push(...[...content].map((byte) => [type, id, byte])),
+        onStreamEnd: (type, id) => told.push([type, id, 'end']),
+        onRecord: (type, id, content) => told.push([type, id, content.toString('latin1')]),
+      })
+      try {
+        for (const piece of pieces) decoder.push(piece)
+      } catch (error) {
+        assert.ok(error instanceof FastCgiError)
+        told.push(error.code)
+      }
+      return told
+    }
+    const spoiled = fc.tuple(fc.array(record, { maxLength: 3 }), bytes(40), fc.nat({ max: 200_000 }))
+    fc.assert(
+      fc.property(spoiled, offsets, ([records, garbage, at], cuts) => {
+        const encoded = Buffer.concat(records.map(encodeRecord)).subarray(0, 5_000)
+        const all = Buffer.concat([encoded.subarray(0, at % (encoded.length + 1)), garbage])
+        assert.deepEqual(
+          outcome(
+            cutAt(
+              all,
+              cuts.map((cut) => cut % (all.length + 1)),
+            ),
+          ),
+          outcome([all]),
+        )
+      }),
     )
   })
 })

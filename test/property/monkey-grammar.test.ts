@@ -67,6 +67,39 @@ describe('any file', () => {
   }
 })
 
+/** What a file says: its options, or its mistakes without the place of each. */
+function said(text: string, name: string): unknown {
+  try {
+    return load(text, name)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map((problem) => problem.replace(/^[^:]*:\d+: /, '').replaceAll(/\d+/g, 'N'))
+  }
+}
+
+describe('what a file says does not depend on', () => {
+  const plain = fc.array(
+    line.filter((text) => !/[\r\n]/.test(text)),
+    { maxLength: 15 },
+  )
+  const ways: readonly (readonly [string, (lines: readonly string[]) => string])[] = [
+    ['the ends of its lines', (lines) => lines.join('\r\n')],
+    ['a byte order mark', (lines) => `\ufeff${lines.join('\n')}`],
+    ['comments and empty lines between', (lines) => lines.flatMap((one) => [one, '# a comment', '']).join('\n')],
+    ['a last line without its end', (lines) => `${lines.join('\n')}\n`],
+  ]
+  for (const [what, write] of ways) {
+    it(what, () => {
+      fc.assert(
+        fc.property(plain, (lines) =>
+          assert.deepEqual(said(write(lines), 'same.conf'), said(lines.join('\n'), 'same.conf')),
+        ),
+        { numRuns: 300 },
+      )
+    })
+  }
+})
+
 const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/)
 const blanks = fc.constantFrom(' ', '\t', '   ', ' \t ', ' = ')
 const settings = fc.record(

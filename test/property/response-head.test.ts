@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { ODD_LINES } from '../../fuzz/answer-grammar.ts'
+import { readResponse } from '../../fuzz/oracle-head.ts'
 import { ResponseHeadParser } from '../../lib/cgi/response-head.ts'
+import { contentLength } from '../../lib/cgi/response-kind.ts'
 import { FastCgiError } from '../../lib/errors.ts'
 import { cutAt, pieces as inPieces } from '../support/splits.ts'
 
@@ -86,4 +89,74 @@ describe('ResponseHeadParser', () => {
       { numRuns: 500 },
     )
   })
+
+  it('understands an answer as another reading of RFC 3875 does, whatever its lines', () => {
+    const line = fc.oneof(
+      fc.constantFrom(...ODD_LINES),
+      fc.tuple(token, value).map(([name, content]) => `${name}: ${content}`),
+      fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+    )
+    let read = 0
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(line, lineEnd), { maxLength: 8 }),
+        lineEnd,
+        fc.constantFrom('', 'body', '\r\n', 'A: b\r\n\r\nbody'),
+        (lines, end, body) => {
+          const text = Buffer.from(`${lines.map((parts) => parts.join('')).join('')}${end}${body}`, 'latin1')
+          const reference = readResponse(text, 'HEAD')
+          const found = answerOf(text)
+          if (typeof reference === 'string')
+            assert.equal(found, null, `${reference}: ${JSON.stringify(text.toString('latin1'))}`)
+          else {
+            read += 1
+            assert.equal(found?.status, reference.status)
+            assert.equal(found.bodyAt, reference.headLength)
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    )
+    assert.ok(read > 50, `only ${read} of the answers are any`)
+  })
+
+  it('holds no more than 64 KiB and 1,000 lines, in whatever pieces they come', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat({ max: 400 }), fc.nat({ max: 300 })), { minLength: 1, maxLength: 6 }),
+        fc.nat({ max: 30_000 }),
+        cuts,
+        (blocks, size, at) => {
+          const lines = blocks.flatMap(([count, length]) =>
+            Array.from({ length: count }, () => `X: ${'v'.repeat(length)}`),
+          )
+          const text = `Y: ${'v'.repeat(size)}\n${lines.map((one) => `${one}\n`).join('')}\n`
+          const fits = text.length <= 65_536 && lines.length + 1 <= 1_000
+          const found = outcome(
+            cutAt(
+              Buffer.from(text),
+              at.map((cut) => cut * 60),
+            ),
+          )
+          assert.equal(found === 'ERR_FCGI_BAD_RESPONSE', !fits)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
 })
+
+/** Status of an answer and where its body begins, early hints left out; null: it is refused. */
+function answerOf(text: Buffer): { readonly status: number; readonly bodyAt: number } | null {
+  const parser = new ResponseHeadParser()
+  try {
+    let found = parser.push(text)
+    while (found?.head.status === 103) found = parser.push(found.rest)
+    if (found === null) return null
+    contentLength(found.head.fields)
+    return { status: found.head.status, bodyAt: text.length - found.rest.length }
+  } catch (error) {
+    assert.ok(error instanceof FastCgiError)
+    return null
+  }
+}

@@ -6,6 +6,7 @@ import { unicodeText, utf8Bytes } from '../../cgi/path.ts'
 import { quoted } from '../../cgi/quotation.ts'
 import { escapePattern, sourcePattern, sourceText } from '../../cgi/script-source.ts'
 import { FastCgiError } from '../../errors.ts'
+import { keepHeadBehindInterim } from '../answer/response-head.ts'
 import { breakOff } from '../break-off.ts'
 
 /** What serving a file needs of its location. */
@@ -105,6 +106,7 @@ function sendFile(
     res.once('close', served)
     // An answer that waits behind another one on its connection hears of no `close`.
     client.onLeave(served)
+    stream.on('stream', () => keepHeadBehindInterim(res))
     stream.on('directory', absent)
     stream.on('error', (error: SendError) => {
       if (res.headersSent) breakOff(req, res)
