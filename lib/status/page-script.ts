@@ -6,6 +6,10 @@ export const PAGE_SCRIPT = `
 const interval = Number(document.body.dataset.interval)
 let timer
 
+function isCopied() {
+  return !getSelection().isCollapsed
+}
+
 async function redraw() {
   try {
     const answer = await fetch(location.href, {
@@ -14,6 +18,8 @@ async function redraw() {
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     const main = page.querySelector('main[data-status]')
     if (!answer.ok || main === null) throw new Error('no status page: ' + answer.status)
+    // It may have been selected meanwhile.
+    if (isCopied()) return
     document.querySelector('main').replaceWith(main)
     document.title = page.title
     document.body.classList.remove('lost')
@@ -24,7 +30,7 @@ async function redraw() {
 
 async function tick() {
   clearTimeout(timer)
-  if (!document.hidden && getSelection().isCollapsed) await redraw()
+  if (!document.hidden && !isCopied()) await redraw()
   timer = setTimeout(tick, interval)
 }
 
