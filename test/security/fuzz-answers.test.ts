@@ -30,7 +30,7 @@ function isBroken({ plan, request }: AnswerCase): boolean {
   return !isExact(bytes, 1) || expectationOf(bytes, { id: 1, method: request.method }).kind !== 'whole'
 }
 
-describe('A thousand broken answers', () => {
+describe('A thousand broken answers', { concurrency: 2 }, () => {
   const side = new BackendSide()
   const keys = seeds.flatMap((part) => keysOf(side, part))
   console.log(`broken answers: the seeds ${seeds.map(({ seed }) => seed).join(' and ')}`)

@@ -23,7 +23,7 @@ function keysOf(side: ClientSide, { seed, from, count }: (typeof seeds)[number])
   return keys
 }
 
-describe('Two thousand hostile requests', () => {
+describe('Two thousand hostile requests', { concurrency: 2 }, () => {
   const side = new ClientSide()
   after(() => side.close())
   const keys = seeds.flatMap((part) => keysOf(side, part))
