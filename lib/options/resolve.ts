@@ -3,9 +3,10 @@ import { AUTO } from './command.ts'
 import { checkKeys, complete, type Given, type Known, pathTo, take } from './given.ts'
 import type { Key } from './key.ts'
 import { refusal } from './kinds.ts'
+import { resolveLogger } from './logger.ts'
 import { nearest } from './nearest.ts'
 import { gatewayKeys, locationKeys, serverKeys } from './schema.ts'
-import type { FastCgiOptions, Logger, ResolvedLocation, ResolvedOptions, ResolvedServer } from './types.ts'
+import type { FastCgiOptions, ResolvedLocation, ResolvedOptions, ResolvedServer } from './types.ts'
 
 const { name: _name, servers: _servers, ...settingKeys } = locationKeys
 
@@ -163,17 +164,4 @@ function checkRoot({ name, root, scriptFilename, checkLocal }: ResolvedLocation,
 function listOfObjects(value: unknown, path: string): readonly unknown[] {
   if (!Array.isArray(value)) throw refusal(path, value, 'an array of objects')
   return value
-}
-
-function resolveLogger(logger: unknown): Logger | null {
-  if (logger === undefined) return console
-  if (logger === false) return null
-  if (isLogger(logger)) return logger
-  throw refusal('logger', logger, 'an object with the methods error, warn and info, or false')
-}
-
-function isLogger(value: unknown): value is Logger {
-  if (typeof value !== 'object' || value === null) return false
-  const { error, warn, info } = value as Partial<Record<keyof Logger, unknown>>
-  return [error, warn, info].every((method) => typeof method === 'function')
 }

@@ -31,7 +31,7 @@ const withOnly = (settings: object): object => ({ root: 'public', server: { addr
 
 describe('resolveOptions', () => {
   it('completes the short form', () => {
-    const { servers, locations, trustProxy, logger, workers } = resolveOptions({ root: 'public', server })
+    const { servers, locations, trustProxy, workers } = resolveOptions({ root: 'public', server })
     assert.deepEqual(servers, [
       {
         name: 'default',
@@ -86,7 +86,6 @@ describe('resolveOptions', () => {
       },
     ])
     assert.equal(trustProxy, null)
-    assert.equal(logger, console)
     assert.equal(workers, null)
   })
 
@@ -281,12 +280,6 @@ describe('resolveOptions', () => {
       { name: 'b', command: 'php-fpm', maxConnections: 1 },
     ]
     assert.equal(resolveOptions({ root: '/', servers, workers: 4 }).workers, 4)
-  })
-
-  it('takes a logger or none', () => {
-    const logger = { error: String, warn: String, info: String }
-    assert.equal(resolveOptions({ server, root: '/', logger }).logger, logger)
-    assert.equal(resolveOptions({ server, root: '/', logger: false }).logger, null)
   })
 })
 
