@@ -1,4 +1,5 @@
 import { type Markup, markup } from './markup.ts'
+import { mergeSamples } from './merged-samples.ts'
 
 /** A line, the area below one, or bars that are seen however low they are. */
 export interface Trace {
@@ -15,6 +16,8 @@ export interface TimeSpan {
   readonly times: readonly number[]
   readonly end: number
   readonly span: number
+  /** Points that a line may have: more samples than that are merged. */
+  readonly points: number
 }
 
 /** What a chart says and how high it reaches. */
@@ -28,7 +31,8 @@ export interface Chart {
   readonly logarithmic?: boolean
 }
 
-const WIDTH = 300
+/** Of a chart, about its pixels: nobody sees more points. */
+export const WIDTH = 300
 const HEIGHT = 56
 /** For the width of a line at the top. */
 const MARGIN = 2
@@ -38,18 +42,11 @@ const LOWEST_BAR = 14
 export function drawChart({ traces, label, ceiling, logarithmic = false }: Chart, over: TimeSpan): Markup {
   const top = Math.max(ceiling, ...traces.map(({ values }) => peakOf(values)))
   const share = (value: number): number => (logarithmic ? Math.log1p(value) / Math.log1p(top) : value / top)
+  const merge = mergeSamples(over.times, over)
+  const raster = { ...over, times: merge.times, fineness: over.points < WIDTH / 2 ? 1 : 10 }
   const paths = traces.map(({ name, kind, values }) => {
-    const all = points(
-      values.map((value) => (value === null ? null : share(value))),
-      over,
-    )
-    return markup`<path class="${kind} ${name}" d="${
-      kind === 'bars'
-        ? barsOf(all)
-        : runsOf(all)
-            .map((run) => pathOf(run, kind))
-            .join('')
-    }"/>`
+    const shares = merge.peaks(values).map((value) => (value === null ? null : share(value)))
+    return markup`<path class="${kind} ${name}" d="${pathOf(kind, shares, raster)}"/>`
   })
   return markup`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${label}">${paths}</svg>`
 }
@@ -67,13 +64,33 @@ export function stacked(lower: readonly (number | null)[], upper: readonly (numb
   })
 }
 
+/** Where points may be. */
+interface Raster extends TimeSpan {
+  /** Steps to a unit: points that are far apart need no tenths. */
+  readonly fineness: number
+}
+
+/** In steps of the raster. */
 type Point = readonly [x: number, y: number]
 
 /** Of shares of the height. */
-function points(shares: readonly (number | null)[], { times, end, span }: TimeSpan): (Point | null)[] {
+function pathOf(kind: Trace['kind'], shares: readonly (number | null)[], raster: Raster): string {
+  // Before it is rounded: the smallest bar is still one.
+  if (kind === 'bars') return barsOf(points(shares.map(orNull), raster), raster)
+  const runs = runsOf(points(shares, raster))
+  return runs.map((run) => (kind === 'line' ? lineOf(run, raster) : areaOf(run, raster))).join('')
+}
+
+function orNull(share: number | null): number | null {
+  return share === 0 ? null : share
+}
+
+function points(shares: readonly (number | null)[], { times, end, span, fineness }: Raster): (Point | null)[] {
   return shares.map((share, index) => {
     const age = end - (times[index] ?? end)
-    return share === null || age > span ? null : [(1 - age / span) * WIDTH, HEIGHT - share * (HEIGHT - MARGIN)]
+    if (share === null || age > span) return null
+    const [x, y] = [(1 - age / span) * WIDTH, HEIGHT - share * (HEIGHT - MARGIN)]
+    return [Math.round(x * fineness), Math.round(y * fineness)]
   })
 }
 
@@ -87,20 +104,28 @@ function runsOf(all: readonly (Point | null)[]): (readonly Point[])[] {
   return runs.filter((run) => run.length > 0)
 }
 
-function pathOf(run: readonly Point[], kind: 'line' | 'area'): string {
-  const steps = run.map(([x, y]) => `${short(x)} ${short(y)}`)
-  const [first, last] = [run[0], run.at(-1)]
-  if (first === undefined || last === undefined) return ''
+function lineOf(run: readonly Point[], { fineness }: Raster): string {
+  const [x, y] = run[0] ?? [0, 0]
   // A single point is seen as a dot: the caps of the line are round.
-  if (kind === 'line') return `M${steps.join('L')}${run.length === 1 ? 'h0' : ''}`
-  return `M${short(first[0])} ${HEIGHT}L${steps.join('L')}L${short(last[0])} ${HEIGHT}z`
+  return `M${x / fineness} ${y / fineness}${stepsOf(run, fineness) || 'h0'}`
 }
 
-function barsOf(all: readonly (Point | null)[]): string {
-  const seen = all.filter((point) => point !== null && point[1] < HEIGHT) as readonly Point[]
-  return seen.map(([x, y]) => `M${short(x)} ${HEIGHT}V${short(Math.min(y, HEIGHT - LOWEST_BAR))}`).join('')
+function areaOf(run: readonly Point[], { fineness }: Raster): string {
+  const [x, y] = run[0] ?? [0, 0]
+  return `M${x / fineness} ${HEIGHT}V${y / fineness}${stepsOf(run, fineness)}V${HEIGHT}z`
 }
 
-function short(coordinate: number): string {
-  return String(Math.round(coordinate * 10) / 10)
+/** From each point to the next: much shorter than where they are. */
+function stepsOf(run: readonly Point[], fineness: number): string {
+  const steps = run.slice(1).flatMap(([x, y], index) => {
+    const [lastX, lastY] = run[index] ?? [x, y]
+    return [(x - lastX) / fineness, (y - lastY) / fineness]
+  })
+  return steps.length === 0 ? '' : `l${steps.join(' ').replaceAll(' -', '-')}`
+}
+
+function barsOf(all: readonly (Point | null)[], { fineness }: Raster): string {
+  const bars = all.filter((point) => point !== null)
+  const topOf = (y: number): number => Math.min(y / fineness, HEIGHT - LOWEST_BAR)
+  return bars.map(([x, y]) => `M${x / fineness} ${HEIGHT}V${topOf(y)}`).join('')
 }

@@ -88,7 +88,7 @@ backend('php-fpm', 'chromium').describe('the status page in a browser, before a 
     await seen(`${numberOf('first', 'waiting')} > 0`)
     await seen(`[...document.querySelectorAll('[data-server=first] svg path')]
       .filter(({ classList }) => !classList.contains('failures'))
-      .every((path) => path.getAttribute('d').split('L').length > 5)`)
+      .every((path) => path.getAttribute('d').split(/[ -]/).length > 10)`)
     assert.match(await page.title(), /^All 2 backends up/)
     assert.equal(await page.evaluate('window.wasNeverReloaded'), true)
     assert.deepEqual(failures, [])

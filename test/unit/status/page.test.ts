@@ -2,16 +2,66 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import type { BackendStatus } from '../../../lib/backend/backend-status.ts'
+import { backendKey, History } from '../../../lib/status/history.ts'
 import type { ObservedStatus } from '../../../lib/status/observed.ts'
 import { PAGE_POLICY, statusPage } from '../../../lib/status/page.ts'
-import { reportOf } from '../../../lib/status/report.ts'
+import { reportOf, type StatusReport } from '../../../lib/status/report.ts'
 import { Sampler } from '../../../lib/status/sampler.ts'
 import { backendStatus, gatewayOf } from './gateway.ts'
+
+/** Of five minutes. */
+const LOOKS = 150
 
 /** The page of a gateway that has been looked at once. */
 function pageOf(status: Partial<ObservedStatus>): string {
   const gateway = gatewayOf(status)
   return statusPage(reportOf(gateway, new Sampler(gateway, { interval: 2000, closed: AbortSignal.abort() })))
+}
+
+/** Of so many backends that were looked at every 2 s for five minutes, each time `read` for its number and that of the look. */
+function reportOfCrowd(size: number, read: (backend: number, look: number) => Partial<BackendStatus>): StatusReport {
+  const history = new History(LOOKS)
+  const statusAt = (look: number): BackendStatus[] =>
+    Array.from({ length: size }, (_, one) =>
+      backendStatus({ server: `server-${one}`, address: `10.0.0.${one}:9000`, ...read(one, look) }),
+    )
+  for (let look = 0; look < LOOKS; look += 1) history.record(statusAt(look), look * 2000)
+  const servers = statusAt(LOOKS - 1)
+  const locations = [{ name: 'site', servers: servers.map(({ server }) => server), balance: 'fill', waiting: 0 }]
+  const gateway = gatewayOf({ servers, locations })
+  const report = reportOf(gateway, new Sampler(gateway, { interval: 2000, closed: AbortSignal.abort() }))
+  return {
+    ...report,
+    servers: report.servers.map((one) => ({ ...one, history: history.seriesOf(backendKey(one)) })),
+    history: { ...report.history, times: history.times.map((time) => report.time - (LOOKS - 1) * 2000 + time) },
+  }
+}
+
+/** A different number for every backend and look, below a limit. */
+function scattered(backend: number, look: number, limit: number): number {
+  return Math.floor(Math.abs(Math.sin(backend * 7919 + look * 104_729)) * limit)
+}
+
+/** Nothing that is drawn stands still. */
+function restless(backend: number, look: number): Partial<BackendStatus> {
+  const p50 = 1 + scattered(backend, look, 1000) / 10
+  return {
+    busy: scattered(backend, look, 60),
+    idle: scattered(look, backend, 30),
+    waiting: 1 + scattered(backend, look + 1, 9),
+    requests: 1 + look * look * 10 + scattered(backend, look, 10_000),
+    failures: look * 3 + scattered(backend, look, 5),
+    latency: { p50, p95: p50 * 2.5, p99: p50 * 7 },
+  }
+}
+
+function traces(html: string, name: string): string[] {
+  return [...html.matchAll(new RegExp(`<path class="${name}" d="([^"]*)"`, 'g'))].map(([, path = '']) => path)
+}
+
+/** Numbers of a line: two for each point. */
+function pointsIn(path: string): number {
+  return (path.match(/-?[\d.]+/g) ?? []).length / 2
 }
 
 function textOf(html: string): string {
@@ -104,6 +154,37 @@ describe('the status page', () => {
     const text = textOf(pageOf({ servers: [backendStatus({ lastErrors })] }))
     assert.match(text, /Last errors A 5 s ago about A B × 2 40 s ago about B A 1 min ago about A /)
     assert.doesNotMatch(textOf(pageOf({})), /Last errors/)
+  })
+
+  it('of 200 busy backends stays below half a megabyte, with a card and whole charts for each', () => {
+    const report = reportOfCrowd(200, restless)
+    const html = statusPage(report)
+    assert.ok(Buffer.byteLength(html) < 500_000, `${Buffer.byteLength(html)} bytes`)
+    assert.equal(html.match(/<article /g)?.length, 200)
+    for (const name of ['area idle', 'area busy', 'line waiting', 'line requests', 'bars failures', 'line p99']) {
+      assert.equal(traces(html, name).filter((path) => path !== '').length, 200, name)
+    }
+    for (const path of traces(html, 'line p50')) assert.ok(pointsIn(path) >= 10 && pointsIn(path) <= 12, path)
+    assert.ok(report.servers.every(({ history }) => history.p50.length === LOOKS && history.busy.length === LOOKS))
+  })
+
+  it('of 200 backends shows what lasted one sample: a peak and a failure', () => {
+    const html = statusPage(
+      reportOfCrowd(200, (_, look) => ({
+        busy: look === 77 ? 60 : 6,
+        requests: look * 2000,
+        failures: look > 77 ? 1 : 0,
+      })),
+    )
+    for (const path of traces(html, 'area busy'))
+      assert.match(path, /^M\d+ 56V51l(?:\d+ 0 )*\d+-49 \d+ 49(?: \d+ 0)*V56z$/)
+    for (const path of traces(html, 'bars failures')) assert.match(path, /^M\d+ 56V42$/)
+  })
+
+  it('of 16 backends draws every sample', () => {
+    const html = statusPage(reportOfCrowd(16, restless))
+    for (const path of traces(html, 'line p50')) assert.equal(pointsIn(path), LOOKS)
+    assert.match(html, /l\d+-?\d*\.\d/)
   })
 
   it('escapes every name', () => {
