@@ -18,3 +18,19 @@ test('fastcgi() and reload() warn of a backend that others may reach, once each,
     await handler.close()
   }
 })
+
+test('fastcgi() and reload() warn of servers that have one address, and serve all the same', async () => {
+  const heard: string[] = []
+  const logger = { error: () => undefined, info: () => undefined, warn: (message: string) => void heard.push(message) }
+  const [server, twin] = ['one', 'two'].map((name) => ({ name, address: '127.0.0.1:9000' }))
+  assert.ok(server !== undefined && twin !== undefined)
+  const handler = fastcgi({ root: '.', servers: [server, twin], logger })
+  try {
+    assert.equal(heard.length, 1)
+    assert.match(heard[0] ?? '', /^The servers "one" and "two" have the same address, 127\.0\.0\.1:9000/)
+    handler.reload({ root: '.', servers: [server], logger })
+    assert.equal(heard.length, 1)
+  } finally {
+    await handler.close()
+  }
+})

@@ -45,6 +45,15 @@ describe('check', () => {
     assert.match(text, /^warning: The server "php" .*192\.0\.2\.7:9000, which is not loopback/m)
   })
 
+  it('warns of servers that have one address', () => {
+    const twin = SERVER.replace('ServerName php', 'ServerName twin')
+    const { text, exitCode } = check(
+      fileOf(`${SERVER}${twin}[FASTCGI_LOCATION]\n ServerNames php\n DocumentRoot /srv\n`),
+    )
+    assert.equal(exitCode, 0)
+    assert.match(text, /^warning: The servers "php" and "twin" have the same address, \/run\/php\.sock/m)
+  })
+
   it('prints all problems and fails', () => {
     const path = fileOf(`${SERVER} Weight 0\n[FASTCGI_LOCATION]\n ServerNames php\n KeepAlive yes\n`)
     const { text, exitCode } = check(path)
