@@ -2,6 +2,7 @@ import { createPool, type Pool } from 'generic-pool'
 import { Connection, type ConnectionObserver } from '../client/connection.ts'
 import type { CloseReason } from '../diagnostics.ts'
 import type { Allowance, AllowanceUser } from './allowance.ts'
+import { AtHand } from './at-hand.ts'
 import type { PoolStatus } from './backend-status.ts'
 import type { PoolOptions, PoolOwner } from './pool-options.ts'
 import { StarvationGuard } from './starvation.ts'
@@ -15,6 +16,8 @@ const UNBOUNDED = Number.MAX_SAFE_INTEGER
 /**
  * The connections to one address, and the places for requests on them: who wants a connection takes a place first. generic-pool keeps
  * the connections; how many there may be is the {@link Allowance}'s to say, and who waits for a place is known to the owner.
+ *
+ * What is used all the time is not given back to generic-pool in between (it would take 5 µs of promises), but kept {@link AtHand}.
  */
 export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   readonly #options: PoolOptions
@@ -25,6 +28,8 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   readonly #open = new Set<Connection>()
   /** Kept ones, the longest idle first. */
   readonly #idle = new Set<Connection>()
+  /** Of these, those that generic-pool still has lent us. */
+  readonly #atHand: AtHand
   /** Connections that generic-pool does not know. */
   readonly #lent = new Set<Connection>()
   /** Places taken. */
@@ -38,6 +43,8 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     this.#options = options
     this.#owner = owner
     this.#allowance = allow(this)
+    const interval = Math.min(LONGEST_EVICTION_INTERVAL, Math.ceil(options.idleTimeout / 2))
+    this.#atHand = new AtHand(interval, (connection) => this.#settle(this.#pool.release(connection)))
     this.#pool = createPool<Connection>(
       {
         // Opens lazily: generic-pool calls a failing factory over and over and keeps its error to itself.
@@ -49,8 +56,9 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
         min: 0,
         // The last one in is the first one out, so that those that are not needed get old.
         fifo: false,
-        idleTimeoutMillis: options.idleTimeout,
-        evictionRunIntervalMillis: Math.min(LONGEST_EVICTION_INTERVAL, Math.ceil(options.idleTimeout / 2)),
+        // At hand it has been idle for an interval at least.
+        idleTimeoutMillis: options.idleTimeout - interval,
+        evictionRunIntervalMillis: interval,
         numTestsPerEvictionRun: UNBOUNDED,
       },
     )
@@ -96,17 +104,25 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   }
 
   /** A connection for a place that was taken, kept or new; `fresh`: never a kept one, as the last kept one was dead. */
-  async connect(fresh: boolean): Promise<Connection> {
+  connect(fresh: boolean): Connection | Promise<Connection> {
+    if (fresh) this.#closeIdle(UNBOUNDED, 'failed')
+    const connection = this.#atHand.take()
+    if (connection === null) return this.#acquire()
+    this.#idle.delete(connection)
+    return connection
+  }
+
+  /** Generic-pool's latest, or a new one. */
+  async #acquire(): Promise<Connection> {
     this.#arriving += 1
     for (;;) {
       const connection = await this.#pool.acquire()
       this.#idle.delete(connection)
-      if (connection.usable && !(fresh && connection.requests > 0)) {
+      if (connection.usable) {
         this.#arriving -= 1
         this.#trim()
         return connection
       }
-      connection.close('failed')
       await this.#pool.destroy(connection)
     }
   }
@@ -131,7 +147,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     if (verdict === null) {
       connection.release()
       this.#idle.add(connection)
-      this.#settle(this.#pool.release(connection))
+      this.#atHand.put(connection)
       return this.#leavePlace()
     }
     connection.close(verdict)
@@ -178,6 +194,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   connectionClosed(connection: Connection): void {
     this.#open.delete(connection)
     this.#starvation.served(connection)
+    if (this.#atHand.remove(connection)) this.#settle(this.#pool.destroy(connection))
     if (this.#idle.delete(connection)) this.#allowance.released()
   }
 

@@ -41,9 +41,8 @@ export class Generation {
     this.#drain.enter()
   }
 
-  leave(): void {
-    this.#drain.leave()
-  }
+  /** For each {@link enter} once. */
+  readonly leave = (): void => this.#drain.leave()
 
   /** Resolves when the last of its requests has left; its servers hear no more of it then. */
   async end(): Promise<void> {

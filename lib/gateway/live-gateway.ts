@@ -72,7 +72,7 @@ export class LiveGateway {
       return sendFailure(new FastCgiError('ERR_FCGI_CLOSED'), { req, res, next })
     }
     generation.enter()
-    void serve(generation.gateway, { req, res, next }).finally(() => generation.leave())
+    serve(generation.gateway, { req, res, next }, generation.leave)
   }
 
   status(): GatewayStatus {

@@ -1,24 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Exchange } from '../backend/exchange.ts'
 import type { BackendGroup } from '../backend/group.ts'
-import { applyParams, buildEnvironment, type Environment } from '../cgi/environment.ts'
 import type { RequestFacts } from '../cgi/facts.ts'
-import { encodeClientRequest } from '../client/encoded-request.ts'
 import { asFastCgiError, FastCgiError } from '../errors.ts'
 import type { ResolvedLocation } from '../options/types.ts'
-import { Answer } from './answer/answer.ts'
-import { type RequestBody, receiveBody } from './body/request-body.ts'
 import { ClientWatch } from './client-watch.ts'
 import { type Next, sendFailure, sendPlainPage, sendRedirect } from './failure.ts'
 import { type Log, logFailure } from './log.ts'
-import { operatorParams } from './operator-params.ts'
 import { requestFacts } from './request/request-facts.ts'
 import type { Resolution } from './resolution/resolution.ts'
 import { type StaticFile, serveStatic } from './resolution/static-file.ts'
-import { RequestTrace } from './trace.ts'
-
-/** What is served by a script. */
-type ScriptResolution = Extract<Resolution<ResolvedLocation>, { readonly kind: 'script' }>
+import { type ScriptResolution, ScriptRun } from './script-run.ts'
 
 /** What a request is served with. */
 export interface Gateway {
@@ -29,7 +20,7 @@ export interface Gateway {
 }
 
 /** The host's side of a request. */
-interface Hosted {
+export interface Hosted {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly next: Next | undefined
@@ -39,48 +30,111 @@ interface Hosted {
 const MOST_LOCAL_REDIRECTS = 10
 
 /**
- * Serves one request, or hands it on; without `next` what is not served is a 404. Never rejects: every failure goes the way
- * that {@link sendFailure} says.
+ * Serves one request, or hands it on; without `next` what is not served is a 404. `over` is called once, when nothing of ours is needed
+ * for it any more. Every failure goes the way that {@link sendFailure} says; thrown is only what the host's next handler throws.
  */
-export async function serve(gateway: Gateway, hosted: Hosted): Promise<void> {
-  const { req, res, next } = hosted
-  let facts: RequestFacts | null = null
-  try {
-    facts = requestFacts(req, gateway.trustProxy)
-    const served = await serveFacts(gateway, hosted, facts)
-    if (served) return
-  } catch (thrown) {
-    const error = asFastCgiError(thrown)
-    logFailure(gateway.log, facts ?? { method: req.method ?? '', target: req.url ?? '' }, error)
-    return sendFailure(error, hosted)
-  }
-  // Outside of the try: what the next handler throws is its own.
-  if (next !== undefined) next()
-  else sendPlainPage(res, 404)
+export function serve(gateway: Gateway, hosted: Hosted, over: () => void): void {
+  new Serving(gateway, hosted, over).begin()
 }
 
-/** False: not ours. */
-async function serveFacts(gateway: Gateway, hosted: Hosted, facts: RequestFacts): Promise<boolean> {
-  let current = facts
-  for (let redirects = 0; redirects <= MOST_LOCAL_REDIRECTS; redirects += 1) {
-    const resolution = await gateway.resolve(current)
+/** One request on its way through the steps. What need not wait goes on at once. */
+class Serving {
+  readonly #gateway: Gateway
+  readonly #hosted: Hosted
+  readonly #over: () => void
+  #facts: RequestFacts | null = null
+  #redirects = 0
+
+  constructor(gateway: Gateway, hosted: Hosted, over: () => void) {
+    this.#gateway = gateway
+    this.#hosted = hosted
+    this.#over = over
+  }
+
+  begin(): void {
+    let facts: RequestFacts
+    try {
+      facts = requestFacts(this.#hosted.req, this.#gateway.trustProxy)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#resolve(facts)
+  }
+
+  #resolve(facts: RequestFacts): void {
+    this.#facts = facts
+    let resolution: ReturnType<Gateway['resolve']>
+    try {
+      resolution = this.#gateway.resolve(facts)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    if (!(resolution instanceof Promise)) return this.#follow(resolution, facts)
+    resolution.then(
+      (found) => this.#follow(found, facts),
+      (error) => this.#fail(error),
+    )
+  }
+
+  #follow(resolution: Resolution<ResolvedLocation>, facts: RequestFacts): void {
     switch (resolution.kind) {
       case 'pass':
-        return false
+        return this.#pass()
       case 'redirect':
-        sendRedirect(hosted.res, resolution.to)
-        return true
+        sendRedirect(this.#hosted.res, resolution.to)
+        return this.#over()
       case 'static':
-        return sendStatic(hosted, resolution)
-      case 'script': {
-        const redirect = await runScript(gateway, hosted, { facts: current, resolution, hasBody: redirects === 0 })
-        if (redirect === null) return true
-        current = redirectedFacts(current, redirect)
-      }
+        return this.#sendStatic(resolution)
+      case 'script':
+        return this.#run(resolution, facts)
     }
   }
-  const detail = `More than ${MOST_LOCAL_REDIRECTS} local redirects, the last to ${current.target}`
-  throw new FastCgiError('ERR_FCGI_BAD_RESPONSE', { detail })
+
+  #sendStatic(file: StaticFile): void {
+    sendStatic(this.#hosted, file).then(
+      (isThere) => (isThere ? this.#over() : this.#pass()),
+      (error) => this.#fail(error),
+    )
+  }
+
+  #run(resolution: ScriptResolution, facts: RequestFacts): void {
+    const { req, res } = this.#hosted
+    const group = this.#gateway.groupOf(resolution.location)
+    const request = { req, res, log: this.#gateway.log, group, facts, resolution, hasBody: this.#redirects === 0 }
+    new ScriptRun(request, (error, localRedirect) => {
+      if (error !== null) this.#fail(error)
+      else if (localRedirect === null) this.#over()
+      else this.#redirect(facts, localRedirect)
+    }).begin()
+  }
+
+  #redirect(facts: RequestFacts, target: string): void {
+    this.#redirects += 1
+    let redirected: RequestFacts
+    try {
+      if (this.#redirects > MOST_LOCAL_REDIRECTS) throw tooManyRedirects(target)
+      redirected = redirectedFacts(facts, target)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#resolve(redirected)
+  }
+
+  /** Not ours. */
+  #pass(): void {
+    const { res, next } = this.#hosted
+    this.#over()
+    if (next !== undefined) next()
+    else sendPlainPage(res, 404)
+  }
+
+  #fail(thrown: unknown): void {
+    const { req } = this.#hosted
+    const error = asFastCgiError(thrown)
+    logFailure(this.#gateway.log, this.#facts ?? { method: req.method ?? '', target: req.url ?? '' }, error)
+    this.#over()
+    sendFailure(error, this.#hosted)
+  }
 }
 
 /** False: there is no such file. */
@@ -92,73 +146,6 @@ async function sendStatic({ req, res }: Hosted, file: StaticFile): Promise<boole
   } finally {
     client.stop()
   }
-}
-
-/** A request that a script is to answer. */
-interface Running {
-  readonly facts: RequestFacts
-  readonly resolution: ScriptResolution
-  /** False after a local redirect, which takes no body along (RFC 3875 section 6.2.2). */
-  readonly hasBody: boolean
-}
-
-/** Null: answered. Else the path and query of the local redirect that the script asks for. */
-async function runScript(
-  gateway: Gateway,
-  { req, res }: Hosted,
-  { facts, resolution, hasBody }: Running,
-): Promise<string | null> {
-  const { location, script } = resolution
-  const watch = new ClientWatch(req, res)
-  const trace = new RequestTrace({ req, facts, location: location.name, script: script.scriptFilename })
-  let body: RequestBody | null = null
-  let answer: Answer | null = null
-  try {
-    if (hasBody) body = await receiveBody(req, res, location, watch)
-    watch.check()
-    const params = environmentOf(req, facts, { resolution, body })
-    const reuse = location.keepAlive && (body === null || body.length === 0 || location.reuseAfterBody)
-    const encoded = encodeClientRequest({ params, stdin: body, keepConnection: reuse })
-    const { method, target, remoteAddress: client } = facts
-    const logged = { method, target, script: script.scriptFilename }
-    answer = new Answer({ request: logged, res, rules: location, log: gateway.log, trace, client: watch })
-    const { request } = trace
-    const options = { ...location, request, client, encoded, reuse, method, repeatable: body?.repeatable ?? true }
-    const exchange = new Exchange(gateway.groupOf(location), options, answer)
-    answer.from(exchange)
-    watch.onLeave((error) => exchange.cancel(error))
-    await exchange.run()
-    answer.checkIntercepted()
-    trace.end(res.statusCode)
-    return answer.localRedirect
-  } catch (thrown) {
-    const error = asFastCgiError(thrown)
-    trace.fail(error)
-    throw error
-  } finally {
-    watch.stop()
-    answer?.close()
-    body?.close()
-  }
-}
-
-/** CONTENT_LENGTH is not the operator's to change: STDIN has exactly so many bytes. */
-function environmentOf(
-  req: IncomingMessage,
-  facts: RequestFacts,
-  { resolution, body }: { readonly resolution: ScriptResolution; readonly body: RequestBody | null },
-): Environment {
-  const { location, script, params } = resolution
-  const environment = buildEnvironment(facts, script, {
-    contentLength: body === null ? null : body.length,
-    contentType: body === null ? facts.headers['content-type'] : body.contentType,
-    dropContentEncoding: body?.rewritten ?? false,
-  })
-  if (location.params.size === 0) return environment
-  applyParams(environment, operatorParams(location.params, req, params))
-  if (body === null) environment.delete('CONTENT_LENGTH')
-  else environment.set('CONTENT_LENGTH', String(body.length))
-  return environment
 }
 
 /** A local redirect is served as a GET of its path, without the body and what described it (RFC 3875 section 6.2.2). */
@@ -178,4 +165,9 @@ function redirectedFacts(facts: RequestFacts, redirect: string): RequestFacts {
     query: query.join('?'),
     atMount: path === facts.mount,
   }
+}
+
+function tooManyRedirects(target: string): FastCgiError {
+  const detail = `More than ${MOST_LOCAL_REDIRECTS} local redirects, the last to ${target}`
+  return new FastCgiError('ERR_FCGI_BAD_RESPONSE', { detail })
 }

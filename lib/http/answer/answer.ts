@@ -86,9 +86,9 @@ export class Answer implements AnswerSink, AnswerSource {
     this.#awaitClient()
   }
 
-  /** Throws where the script's error status belongs to the host's error handling (`interceptErrors`). */
-  checkIntercepted(): void {
-    if (this.#intercepted !== null) throw this.#intercepted
+  /** The script's error status belongs to the host's error handling (`interceptErrors`): nothing of its page was sent. */
+  get intercepted(): FastCgiError | null {
+    return this.#intercepted
   }
 
   /** Nothing more comes, whole or not. */

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Backend } from '../../../lib/backend/backend.ts'
 import { Exchange } from '../../../lib/backend/exchange.ts'
-import type { ExchangeOptions } from '../../../lib/backend/exchange-options.ts'
+import type { ExchangeLimits, ExchangeOptions } from '../../../lib/backend/exchange-options.ts'
 import type { BackendGroup } from '../../../lib/backend/group.ts'
 import type { Server, ServerOptions } from '../../../lib/backend/server.ts'
 import { encodeClientRequest, type RequestStdin } from '../../../lib/client/encoded-request.ts'
@@ -29,7 +29,17 @@ import { startFull } from '../../support/responder-full.ts'
 const GONE = new FastCgiError('ERR_FCGI_CLIENT_GONE')
 const OVERLOADED = 2
 
-interface Asking extends Partial<ExchangeOptions>, AnswerHooks {
+const LIMITS: ExchangeLimits = {
+  retries: 1,
+  timeout: 0,
+  connectTimeout: 30_000,
+  sendTimeout: 30_000,
+  readTimeout: 30_000,
+  queueTimeout: 30_000,
+  queueLimit: 100,
+}
+
+interface Asking extends Partial<Omit<ExchangeOptions, 'limits'>>, Partial<ExchangeLimits>, AnswerHooks {
   readonly stdin?: RequestStdin
 }
 
@@ -44,16 +54,17 @@ function exchangeWith(backends: readonly Backend[], asking: Asking = {}): { exch
     reuse: true,
     method: 'GET',
     repeatable: true,
-    retries: 1,
-    timeout: 0,
-    connectTimeout: 30_000,
-    sendTimeout: 30_000,
-    readTimeout: 30_000,
-    queueTimeout: 30_000,
-    queueLimit: 100,
+    limits: { ...LIMITS, ...given },
     ...given,
   }
   return { exchange: new Exchange(groupFor(backends), options, sink), sink }
+}
+
+/** Resolves when the sink has the whole answer, rejects with why there is none. */
+function run(exchange: Exchange): Promise<void> {
+  return new Promise((resolve, reject) => {
+    exchange.run((error) => (error === null ? resolve() : reject(error)))
+  })
 }
 
 /** The server of each backend here. */
@@ -127,7 +138,7 @@ describe('Exchange', { timeout: 60_000 }, () => {
     const { fake, backend } = await start(answering)
     for (let count = 1; count <= 3; count += 1) {
       const { exchange, sink } = exchangeWith([backend])
-      await exchange.run()
+      await run(exchange)
       assert.deepEqual(sink.calls, ['stdout', 'end'])
       assert.deepEqual(backend.pool.status, { open: 1, idle: 1, busy: 0 })
       assert.equal(backend.status.requests, count)
@@ -138,11 +149,11 @@ describe('Exchange', { timeout: 60_000 }, () => {
 
   it('does not keep its connection where it may not, or where the answer was not well-formed', async () => {
     const { fake, backend } = await start(answering)
-    await exchangeWith([backend], { reuse: false }).exchange.run()
+    await run(exchangeWith([backend], { reuse: false }).exchange)
     assert.equal(backend.pool.status.open, 0)
     const { exchange, sink } = exchangeWith([backend])
     sink.reusable = false
-    await exchange.run()
+    await run(exchange)
     assert.equal(backend.pool.status.open, 0)
     assert.equal(fake.connections.count, 2)
     await stop(fake, backend)
@@ -158,10 +169,10 @@ describe('Exchange', { timeout: 60_000 }, () => {
         else await request.answer('\r\ntwo')
       })
       const first = exchangeWith([backend])
-      await first.exchange.run()
+      await run(first.exchange)
       await fake.until(() => fake.connections.open === 0)
       const second = exchangeWith([backend])
-      await second.exchange.run()
+      await run(second.exchange)
       assert.deepEqual([first.sink.text, second.sink.text], ['\r\none', '\r\ntwo'])
       assert.equal(first.sink.calls.at(-1), 'end')
       assert.equal(fake.connections.count, 2)
@@ -175,7 +186,7 @@ describe('Exchange', { timeout: 60_000 }, () => {
       let hold = (): void => undefined
       const { exchange, sink } = exchangeWith([backend], { readTimeout: 5000, onEnd: () => hold() })
       hold = () => exchange.pause()
-      await exchange.run()
+      await run(exchange)
       assert.equal(sink.text, '\r\nbody')
     }
     assert.equal(fake.connections.count, 1)
@@ -192,7 +203,7 @@ describe('Exchange', { timeout: 60_000 }, () => {
     }
     for (const hooks of [{ onStdout: hook }, { onFlush: hook }, { onEnd: hook }]) {
       const { exchange, sink } = exchangeWith([backend], hooks)
-      await assert.rejects(exchange.run(), thrown)
+      await assert.rejects(run(exchange), thrown)
       const { length } = sink.calls
       await wait(20)
       assert.equal(sink.calls.length, length)
@@ -209,7 +220,7 @@ describe('A failure', { timeout: 60_000 }, () => {
   it('of the request body is not counted against the backend', async () => {
     const { fake, backend } = await start(() => undefined)
     const { exchange } = exchangeWith([backend], { stdin: streamOf(Readable.from([Buffer.from('12')]), 5) })
-    await assert.rejects(exchange.run(), { code: 'ERR_FCGI_BODY_LENGTH' })
+    await assert.rejects(run(exchange), { code: 'ERR_FCGI_BODY_LENGTH' })
     assert.equal(backend.status.failures, 0)
     await stop(fake, backend)
   })
@@ -228,7 +239,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
     // Two kept connections, both dead: the one retry must not meet the other.
     await keepTwo(backend)
     const { exchange, sink } = exchangeWith([backend])
-    await exchange.run()
+    await run(exchange)
     assert.deepEqual(sink.calls, ['stdout', 'end'])
     assert.equal(fake.connections.count, 3)
     const [message] = heard as { server: string; attempt: number; error: FastCgiError }[]
@@ -246,8 +257,8 @@ describe('A second attempt', { timeout: 60_000 }, () => {
   ] as const) {
     it(`is not made for ${what} on a kept connection that had died`, async () => {
       const { fake, backend } = await start(dyingKept)
-      await exchangeWith([backend]).exchange.run()
-      await assert.rejects(exchangeWith([backend], asking).exchange.run(), { code: 'ERR_FCGI_RESET' })
+      await run(exchangeWith([backend]).exchange)
+      await assert.rejects(run(exchangeWith([backend], asking).exchange), { code: 'ERR_FCGI_RESET' })
       assert.equal(fake.requests.length, 2)
       await stop(fake, backend)
     })
@@ -257,7 +268,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
     const { fake, backend } = await start(dyingKept)
     await keepTwo(backend)
     const { exchange, sink } = exchangeWith([backend], { method: 'POST', reuse: false })
-    await exchange.run()
+    await run(exchange)
     assert.deepEqual(sink.calls, ['stdout', 'end'])
     assert.equal(fake.connections.count, 3)
     // It took the place of one that was idle: the backend has no more connections than before.
@@ -271,9 +282,9 @@ describe('A second attempt', { timeout: 60_000 }, () => {
       if (fake.requests.length === 2) await request.answer('\r\n')
       else request.connection.close()
     })
-    await assert.rejects(exchangeWith([backend]).exchange.run(), { code: 'ERR_FCGI_RESET' })
-    await exchangeWith([backend]).exchange.run()
-    await assert.rejects(exchangeWith([backend]).exchange.run(), { code: 'ERR_FCGI_TRUNCATED' })
+    await assert.rejects(run(exchangeWith([backend]).exchange), { code: 'ERR_FCGI_RESET' })
+    await run(exchangeWith([backend]).exchange)
+    await assert.rejects(run(exchangeWith([backend]).exchange), { code: 'ERR_FCGI_TRUNCATED' })
     assert.equal(fake.requests.length, 3)
     await stop(fake, backend)
   })
@@ -283,10 +294,10 @@ describe('A second attempt', { timeout: 60_000 }, () => {
       if (fake.requests.length < 3) await request.end({ protocolStatus: OVERLOADED })
       else await request.answer('\r\nbody')
     })
-    await assert.rejects(exchangeWith([backend], { method: 'POST' }).exchange.run(), { code: 'ERR_FCGI_OVERLOADED' })
+    await assert.rejects(run(exchangeWith([backend], { method: 'POST' }).exchange), { code: 'ERR_FCGI_OVERLOADED' })
     assert.equal(fake.requests.length, 2)
     const { exchange, sink } = exchangeWith([backend], { method: 'POST' })
-    await exchange.run()
+    await run(exchange)
     assert.equal(sink.text, '\r\nbody')
     await stop(fake, backend)
   })
@@ -296,7 +307,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
       request.send(Buffer.concat([stdout('\r\nhalf'), end({ protocolStatus: OVERLOADED })])),
     )
     const { exchange, sink } = exchangeWith([backend])
-    await assert.rejects(exchange.run(), { code: 'ERR_FCGI_PROTOCOL' })
+    await assert.rejects(run(exchange), { code: 'ERR_FCGI_PROTOCOL' })
     assert.equal(sink.text, '\r\nhalf')
     assert.equal(fake.requests.length, 1)
     await stop(fake, backend)
@@ -306,7 +317,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
     const { fake, backend } = await start(answering)
     const missing = backendAt(`${fake.address}-none`)
     const { exchange, sink } = exchangeWith([missing, backend], { method: 'POST', repeatable: false })
-    await exchange.run()
+    await run(exchange)
     assert.equal(sink.text, '\r\nbody')
     assert.deepEqual([missing.status.failures, backend.status.requests], [1, 1])
     await stop(fake, missing, backend)
@@ -316,7 +327,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
     const directory = await startFake(() => undefined)
     const missing = backendAt(`${directory.address}-none`)
     const began = performance.now()
-    await assert.rejects(exchangeWith([missing], { retries: 2 }).exchange.run(), { code: 'ERR_FCGI_CONNECT' })
+    await assert.rejects(run(exchangeWith([missing], { retries: 2 }).exchange), { code: 'ERR_FCGI_CONNECT' })
     assert.ok(performance.now() - began >= 190)
     assert.equal(missing.status.failures, 3)
     await stop(directory, missing)
@@ -325,7 +336,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
   it('is not made behind connectTimeout where there is no other server', async () => {
     const full = await startFull({ over: 'tcp' })
     const backend = backendAt(full.address)
-    await assert.rejects(exchangeWith([backend], { connectTimeout: 40, retries: 5 }).exchange.run(), {
+    await assert.rejects(run(exchangeWith([backend], { connectTimeout: 40, retries: 5 }).exchange), {
       code: 'ERR_FCGI_CONNECT_TIMEOUT',
     })
     assert.equal(backend.status.failures, 1)
@@ -347,7 +358,7 @@ describe('A second attempt', { timeout: 60_000 }, () => {
       content: null,
       open: () => Readable.from([content.subarray(0, 9), content.subarray(9)]),
     }
-    await exchangeWith([backend], { method: 'PUT', stdin }).exchange.run()
+    await run(exchangeWith([backend], { method: 'PUT', stdin }).exchange)
     assert.deepEqual(bodies, ['200000', '200000'])
     await stop(fake, backend)
   })
@@ -362,7 +373,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
     const { exchange } = exchangeWith([backend])
     exchange.cancel(GONE)
     exchange.cancel(new FastCgiError('ERR_FCGI_INTERNAL'))
-    await assert.rejects(exchange.run(), GONE)
+    await assert.rejects(run(exchange), GONE)
     assert.equal(backend.status.waiting, 0)
     backend.pool.leave()
     await stop(fake, backend)
@@ -371,9 +382,9 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
   it('in the queue, leaves it', async () => {
     const { fake, backend } = await start(() => undefined, 1)
     const first = exchangeWith([backend])
-    const busy = assert.rejects(first.exchange.run(), GONE)
+    const busy = assert.rejects(run(first.exchange), GONE)
     const second = exchangeWith([backend])
-    const waiting = assert.rejects(second.exchange.run(), GONE)
+    const waiting = assert.rejects(run(second.exchange), GONE)
     assert.equal(backend.status.waiting, 1)
     second.exchange.cancel(GONE)
     await waiting
@@ -390,12 +401,12 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
     const { fake, backend } = await start(answering, 1)
     backend.pool.take()
     const { exchange } = exchangeWith([backend])
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     backend.pool.leave()
     exchange.cancel(GONE)
     await rejected
     assert.equal(fake.connections.count, 0)
-    await exchangeWith([backend], { queueLimit: 0 }).exchange.run()
+    await run(exchangeWith([backend], { queueLimit: 0 }).exchange)
     await stop(fake, backend)
   })
 
@@ -403,7 +414,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
     const full = await startFull({ over: 'unix' })
     const backend = backendAt(full.address, 1)
     const { exchange, sink } = exchangeWith([backend])
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     await wait(20)
     assert.equal(backend.pool.status.busy, 1)
     exchange.cancel(GONE)
@@ -417,7 +428,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
   it('while it pauses before another attempt, makes none', async () => {
     const { fake, backend } = await start((request) => request.end({ protocolStatus: OVERLOADED }))
     const { exchange } = exchangeWith([backend])
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     await fake.request(1)
     await fake.until(() => fake.connections.open === 0)
     exchange.cancel(GONE)
@@ -439,7 +450,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
       method: 'POST',
       repeatable: false,
     })
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     await fake.request(1)
     source.destroy(GONE)
     exchange.cancel(GONE)
@@ -453,7 +464,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
     let cancel = (): void => undefined
     const { exchange, sink } = exchangeWith([backend], { onFlush: () => cancel() })
     cancel = () => exchange.cancel(GONE)
-    await assert.rejects(exchange.run(), GONE)
+    await assert.rejects(run(exchange), GONE)
     const request = await fake.request(1)
     await request.gone()
     assert.ok(request.aborted)
@@ -482,7 +493,7 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
       },
     })
     hold = () => exchange.pause()
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     await holding
     await wait(50)
     exchange.cancel(GONE)
@@ -496,13 +507,13 @@ describe('An exchange that is cancelled', { timeout: 60_000 }, () => {
   it('after it is over, is none of its business', async () => {
     const { fake, backend } = await start(answering)
     const { exchange, sink } = exchangeWith([backend])
-    await exchange.run()
+    await run(exchange)
     exchange.cancel(GONE)
     exchange.pause()
     exchange.resume()
     assert.deepEqual(sink.calls, ['stdout', 'end'])
     assert.equal(backend.pool.status.idle, 1)
-    await exchangeWith([backend]).exchange.run()
+    await run(exchangeWith([backend]).exchange)
     assert.equal(fake.connections.count, 1)
     await stop(fake, backend)
   })
@@ -515,8 +526,8 @@ describe('The timeout of an exchange', { timeout: 60_000 }, () => {
     const { fake, backend } = await start(() => undefined, 1)
     const isTimeout = (error: FastCgiError): boolean =>
       error.code === 'ERR_FCGI_TIMEOUT' && /not over after \d+ ms \(timeout\)/.test(error.detail)
-    const first = assert.rejects(exchangeWith([backend], { timeout: 90 }).exchange.run(), isTimeout)
-    await assert.rejects(exchangeWith([backend], { timeout: 30 }).exchange.run(), isTimeout)
+    const first = assert.rejects(run(exchangeWith([backend], { timeout: 90 }).exchange), isTimeout)
+    await assert.rejects(run(exchangeWith([backend], { timeout: 30 }).exchange), isTimeout)
     await first
     assert.equal(fake.requests.length, 1)
     await stop(fake, backend)
@@ -525,16 +536,16 @@ describe('The timeout of an exchange', { timeout: 60_000 }, () => {
   it('is not armed for longer than the exchange', async () => {
     const { fake, backend } = await start(answering)
     const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
-    await exchangeWith([backend], { timeout: 3_600_000 }).exchange.run()
+    await run(exchangeWith([backend], { timeout: 3_600_000 }).exchange)
     const failing = exchangeWith([backendAt(`${fake.address}-none`)], { timeout: 3_600_000, retries: 0 })
-    await assert.rejects(failing.exchange.run())
+    await assert.rejects(run(failing.exchange))
     assert.equal(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length, before)
     await stop(fake, backend)
   })
 
   it('comes on top of readTimeout, which is not tried again', async () => {
     const { fake, backend } = await start(() => undefined)
-    await assert.rejects(exchangeWith([backend], { readTimeout: 30 }).exchange.run(), { code: 'ERR_FCGI_READ_TIMEOUT' })
+    await assert.rejects(run(exchangeWith([backend], { readTimeout: 30 }).exchange), { code: 'ERR_FCGI_READ_TIMEOUT' })
     assert.equal(fake.requests.length, 1)
     await stop(fake, backend)
   })
@@ -545,9 +556,9 @@ describe('The health of a backend', { timeout: 60_000 }, () => {
 
   it('is told of each attempt whose failure is its own, at once', async () => {
     const missing = backendAt('/nowhere/s', 4, { maxFails: 3, failTimeout: 3_600_000 })
-    await assert.rejects(exchangeWith([missing], { retries: 1 }).exchange.run(), { code: 'ERR_FCGI_CONNECT' })
+    await assert.rejects(run(exchangeWith([missing], { retries: 1 }).exchange), { code: 'ERR_FCGI_CONNECT' })
     assert.equal(missing.health.up, true)
-    await assert.rejects(exchangeWith([missing], { retries: 0 }).exchange.run(), { code: 'ERR_FCGI_CONNECT' })
+    await assert.rejects(run(exchangeWith([missing], { retries: 0 }).exchange), { code: 'ERR_FCGI_CONNECT' })
     assert.equal(missing.health.up, false)
     assert.deepEqual([missing.status.failures, missing.status.retries], [3, 1])
     await missing.close()
@@ -556,7 +567,7 @@ describe('The health of a backend', { timeout: 60_000 }, () => {
   it('is told before the place is handed on, so that nobody is admitted to what has just gone down', async () => {
     const { fake, backend } = await start((request) => request.connection.close(), 1)
     const missing = backendAt(fake.address, 1, { maxFails: 1, failTimeout: 3_600_000 })
-    const all = [1, 2, 3].map(() => exchangeWith([missing], { retries: 0 }).exchange.run())
+    const all = [1, 2, 3].map(() => run(exchangeWith([missing], { retries: 0 }).exchange))
     const codes = (await Promise.allSettled(all)).map((one) => (one.status === 'rejected' ? one.reason.code : 'served'))
     assert.deepEqual(codes, ['ERR_FCGI_RESET', 'ERR_FCGI_DOWN', 'ERR_FCGI_DOWN'])
     assert.equal(fake.requests.length, 1)
@@ -566,7 +577,7 @@ describe('The health of a backend', { timeout: 60_000 }, () => {
   it('makes another attempt fail with the failure that led to it, where none is up', async () => {
     const { fake, backend } = await start((request) => request.end({ protocolStatus: OVERLOADED }))
     const { exchange } = exchangeWith([backend], { retries: 1 })
-    const rejected = assert.rejects(exchange.run(), { code: 'ERR_FCGI_OVERLOADED' })
+    const rejected = assert.rejects(run(exchange), { code: 'ERR_FCGI_OVERLOADED' })
     await fake.request(1)
     // Goes down while the exchange pauses, and is being tried by another request.
     await eventually('the attempt is over', () => backend.busy === 0)
@@ -584,7 +595,7 @@ describe('The health of a backend', { timeout: 60_000 }, () => {
   it('is not judged by a kept connection that had died', async () => {
     const { fake, backend } = await start(dyingKept)
     const strict = backendAt(fake.address, 4, { maxFails: 1, failTimeout: 3_600_000 })
-    for (let count = 0; count < 4; count += 1) await exchangeWith([strict]).exchange.run()
+    for (let count = 0; count < 4; count += 1) await run(exchangeWith([strict]).exchange)
     assert.deepEqual([strict.health.up, strict.status.failures], [true, 3])
     await stop(fake, backend, strict)
   })
@@ -592,9 +603,9 @@ describe('The health of a backend', { timeout: 60_000 }, () => {
   it('is not judged by what the client or the whole timeout brings about', async () => {
     const { fake, backend } = await start(() => undefined)
     const strict = backendAt(fake.address, 4, { maxFails: 1 })
-    await assert.rejects(exchangeWith([strict], { timeout: 20 }).exchange.run(), { code: 'ERR_FCGI_TIMEOUT' })
+    await assert.rejects(run(exchangeWith([strict], { timeout: 20 }).exchange), { code: 'ERR_FCGI_TIMEOUT' })
     const { exchange } = exchangeWith([strict])
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     await fake.request(2)
     exchange.cancel(GONE)
     await rejected
@@ -605,11 +616,11 @@ describe('The health of a backend', { timeout: 60_000 }, () => {
   it('is found by a probe on a fresh connection: the kept ones are from before', async () => {
     const { fake, backend } = await start(dyingKept)
     const strict = backendAt(fake.address, 4, { maxFails: 1, failTimeout: 3_600_000 })
-    await exchangeWith([strict]).exchange.run()
+    await run(exchangeWith([strict]).exchange)
     assert.equal(strict.status.idle, 1)
     const failed = { error: new FastCgiError('ERR_FCGI_CONNECT'), answered: false, ended: false, kept: false }
     strict.noteFailure(failed, strict.health.generation)
-    await exchangeWith([strict], { retries: 0 }).exchange.run()
+    await run(exchangeWith([strict], { retries: 0 }).exchange)
     assert.deepEqual([strict.health.up, fake.connections.count], [true, 2])
     await stop(fake, backend, strict)
   })
@@ -638,10 +649,10 @@ describe('A backend that is started', { timeout: 60_000 }, () => {
     const { backend: broken } = managedBackend(() => Promise.reject(error))
     const { fake, backend } = await start(answering)
     const { exchange, sink } = exchangeWith([broken, backend], { method: 'POST', repeatable: false })
-    await exchange.run()
+    await run(exchange)
     assert.equal(sink.text, '\r\nbody')
     assert.deepEqual([broken.busy, broken.status.failures, broken.status.state], [0, 1, 'stopped'])
-    await assert.rejects(exchangeWith([broken], { retries: 5 }).exchange.run(), error)
+    await assert.rejects(run(exchangeWith([broken], { retries: 5 }).exchange), error)
     assert.deepEqual([broken.busy, broken.status.failures], [0, 2], 'it is not asked again at once')
     await stop(fake, broken, backend)
   })
@@ -649,7 +660,7 @@ describe('A backend that is started', { timeout: 60_000 }, () => {
   it('is left by a client that does not wait, and nobody else', async () => {
     const { backend: slow } = managedBackend(() => new Promise(() => undefined))
     const { exchange } = exchangeWith([slow])
-    const rejected = assert.rejects(exchange.run(), GONE)
+    const rejected = assert.rejects(run(exchange), GONE)
     assert.equal(slow.busy, 1)
     exchange.cancel(GONE)
     await rejected

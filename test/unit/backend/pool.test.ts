@@ -455,7 +455,7 @@ describe('The places of a ConnectionPool', { timeout: 60_000 }, () => {
     await stop(pool, fake)
   })
 
-  it('shrink also where generic-pool has a connection in hand that is not open yet', async () => {
+  it('shrink also where a connection is taken that is not open yet', async () => {
     const fake = await startFake(answering)
     const changing = new Changing(3)
     const pool = poolFor(fake.address, { allow: changing.allow })
@@ -465,14 +465,36 @@ describe('The places of a ConnectionPool', { timeout: 60_000 }, () => {
     const third = pool.connect(false)
     pool.checkIn(a, null)
     pool.checkIn(b, null)
-    assert.equal(await third, a, 'it came back before another was made')
-    await exchange(a)
-    pool.checkIn(a, null)
     changing.shrink(2)
+    const made = await third
+    assert.deepEqual([made.state, a.state, b.state], ['new', 'closed', 'idle'])
+    await exchange(made)
+    pool.checkIn(made, null)
     const both = [await checkOut(pool), await checkOut(pool)]
+    assert.deepEqual(new Set(both), new Set([b, made]))
     await Promise.all(both.map(exchange))
     assert.equal(pool.status.open, 2)
     for (const connection of both) pool.checkIn(connection, null)
+    await stop(pool, fake)
+  })
+
+  it('need no promise for a connection that was used a moment ago, and one for what generic-pool has', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const fake = await startFake(answering)
+    const pool = poolFor(fake.address)
+    const kept = await serve(pool)
+    pool.take()
+    assert.equal(pool.connect(false), kept)
+    await exchange(kept)
+    pool.checkIn(kept, null)
+    // Not needed for a whole interval: handed back to generic-pool.
+    t.mock.timers.tick(2000)
+    await turn()
+    pool.take()
+    const again = pool.connect(false)
+    assert.ok(again instanceof Promise)
+    assert.deepEqual([await again, pool.status], [kept, { open: 1, idle: 0, busy: 1 }])
+    pool.checkIn(kept, 'aborted')
     await stop(pool, fake)
   })
 

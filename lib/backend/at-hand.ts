@@ -1,0 +1,49 @@
+import type { Connection } from '../client/connection.ts'
+
+/**
+ * Kept connections at hand for the next request, the last one first, so that under constant load the same few are used and the others
+ * stay below. What has lain there for a whole interval is not needed now, and handed back.
+ */
+export class AtHand {
+  readonly #stack: Connection[] = []
+  /** The lowest height of the stack since the last look: nothing below it was needed. */
+  #low = 0
+  readonly #interval: number
+  readonly #handBack: (connection: Connection) => void
+  #timer: NodeJS.Timeout | null = null
+
+  /** `interval` in milliseconds; `handBack` takes those that were not needed for one to two of them. */
+  constructor(interval: number, handBack: (connection: Connection) => void) {
+    this.#interval = interval
+    this.#handBack = handBack
+  }
+
+  put(connection: Connection): void {
+    this.#stack.push(connection)
+    this.#timer ??= setInterval(this.#look, this.#interval).unref()
+  }
+
+  /** The one that was put last; null: none. */
+  take(): Connection | null {
+    const connection = this.#stack.pop() ?? null
+    this.#low = Math.min(this.#low, this.#stack.length)
+    return connection
+  }
+
+  /** One that has closed; false: it was not here. */
+  remove(connection: Connection): boolean {
+    const place = this.#stack.lastIndexOf(connection)
+    if (place === -1) return false
+    this.#stack.splice(place, 1)
+    this.#low = Math.min(this.#low, this.#stack.length)
+    return true
+  }
+
+  readonly #look = (): void => {
+    for (const connection of this.#stack.splice(0, this.#low)) this.#handBack(connection)
+    this.#low = this.#stack.length
+    if (this.#low > 0 || this.#timer === null) return
+    clearInterval(this.#timer)
+    this.#timer = null
+  }
+}

@@ -1,0 +1,144 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Exchange } from '../backend/exchange.ts'
+import type { BackendGroup } from '../backend/group.ts'
+import { applyParams, buildEnvironment, type Environment } from '../cgi/environment.ts'
+import type { RequestFacts } from '../cgi/facts.ts'
+import { encodeClientRequest } from '../client/encoded-request.ts'
+import { asFastCgiError, type FastCgiError } from '../errors.ts'
+import type { ResolvedLocation } from '../options/types.ts'
+import { Answer } from './answer/answer.ts'
+import { type RequestBody, receiveBody } from './body/request-body.ts'
+import { ClientWatch } from './client-watch.ts'
+import type { Log } from './log.ts'
+import { operatorParams } from './operator-params.ts'
+import type { Resolution } from './resolution/resolution.ts'
+import { RequestTrace } from './trace.ts'
+
+/** What is served by a script. */
+export type ScriptResolution = Extract<Resolution<ResolvedLocation>, { readonly kind: 'script' }>
+
+/** A request that a script is to answer. */
+export interface ScriptRequest {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly log: Log | null
+  readonly group: BackendGroup
+  readonly facts: RequestFacts
+  readonly resolution: ScriptResolution
+  /** False after a local redirect, which takes no body along (RFC 3875 section 6.2.2). */
+  readonly hasBody: boolean
+}
+
+/** Told once how a run has ended: with an error, or with the path and query of a local redirect that the script asks for, or well. */
+export type ScriptRunDone = (error: FastCgiError | null, localRedirect: string | null) => void
+
+/** One run of a script for a client: its body in, its answer out. What need not wait goes on at once. */
+export class ScriptRun {
+  readonly #request: ScriptRequest
+  readonly #done: ScriptRunDone
+  readonly #watch: ClientWatch
+  readonly #trace: RequestTrace
+  #body: RequestBody | null = null
+  #answer: Answer | null = null
+
+  constructor(request: ScriptRequest, done: ScriptRunDone) {
+    const { req, res, facts, resolution } = request
+    this.#request = request
+    this.#done = done
+    this.#watch = new ClientWatch(req, res)
+    this.#trace = new RequestTrace({
+      req,
+      facts,
+      location: resolution.location.name,
+      script: resolution.script.scriptFilename,
+    })
+  }
+
+  begin(): void {
+    const { req, res, resolution, hasBody } = this.#request
+    try {
+      const body = hasBody ? receiveBody(req, res, resolution.location, this.#watch) : null
+      if (body instanceof Promise) body.then(this.#send).catch(this.#fail)
+      else this.#send(body)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  readonly #send = (body: RequestBody | null): void => {
+    this.#body = body
+    this.#watch.check()
+    const { group, facts, resolution } = this.#request
+    const { location } = resolution
+    const reuse = location.keepAlive && (body === null || body.length === 0 || location.reuseAfterBody)
+    const params = environmentOf(this.#request, body)
+    const encoded = encodeClientRequest({ params, stdin: body, keepConnection: reuse })
+    const answer = this.#createAnswer()
+    const options = {
+      limits: location,
+      request: this.#trace.request,
+      client: facts.remoteAddress,
+      encoded,
+      reuse,
+      method: facts.method,
+      repeatable: body === null || body.repeatable,
+    }
+    const exchange = new Exchange(group, options, answer)
+    answer.from(exchange)
+    this.#watch.onLeave((error) => exchange.cancel(error))
+    exchange.run(this.#exchanged)
+  }
+
+  #createAnswer(): Answer {
+    const { res, log, facts, resolution } = this.#request
+    this.#answer = new Answer({
+      request: { method: facts.method, target: facts.target, script: resolution.script.scriptFilename },
+      res,
+      rules: resolution.location,
+      log,
+      trace: this.#trace,
+      client: this.#watch,
+    })
+    return this.#answer
+  }
+
+  /** What follows on a failure or a redirect is the host's code: it runs behind us, so that what it throws is not taken for ours. */
+  readonly #exchanged = (failure: FastCgiError | null): void => {
+    const answer = this.#answer
+    const error = failure ?? answer?.intercepted ?? null
+    if (error !== null) return process.nextTick(this.#fail, error)
+    const localRedirect = answer?.localRedirect ?? null
+    this.#trace.end(this.#request.res.statusCode)
+    this.#close()
+    if (localRedirect === null) this.#done(null, null)
+    else process.nextTick(this.#done, null, localRedirect)
+  }
+
+  readonly #fail = (thrown: unknown): void => {
+    const error = asFastCgiError(thrown)
+    this.#trace.fail(error)
+    this.#close()
+    this.#done(error, null)
+  }
+
+  #close(): void {
+    this.#watch.stop()
+    this.#answer?.close()
+    this.#body?.close()
+  }
+}
+
+/** CONTENT_LENGTH is not the operator's to change: STDIN has exactly so many bytes. */
+function environmentOf({ req, facts, resolution }: ScriptRequest, body: RequestBody | null): Environment {
+  const { location, script, params } = resolution
+  const environment = buildEnvironment(facts, script, {
+    contentLength: body === null ? null : body.length,
+    contentType: body === null ? facts.headers['content-type'] : body.contentType,
+    dropContentEncoding: body?.rewritten ?? false,
+  })
+  if (location.params.size === 0) return environment
+  applyParams(environment, operatorParams(location.params, req, params))
+  if (body === null) environment.delete('CONTENT_LENGTH')
+  else environment.set('CONTENT_LENGTH', String(body.length))
+  return environment
+}
