@@ -8,6 +8,7 @@ import { type Address, formatAddress } from './address.ts'
 import type { EncodedRequest } from './encoded-request.ts'
 import { lostConnectionError } from './node-error.ts'
 import { type AnswerReceiver, ClientRequest, type RequestTimeouts } from './request.ts'
+import { readingInto } from './read-buffer.ts'
 import { openSocket } from './socket.ts'
 
 /** Where a connection is in its life. */
@@ -164,7 +165,8 @@ export class Connection implements RecordHandler {
   #open(request: ClientRequest, timeout: number): void {
     this.#enter('opening')
     this.#observer.connectionWaits(this)
-    this.#cancelOpening = openSocket(this.#address, timeout, (error, socket) => {
+    const opening = { timeout, onread: readingInto(this.#onData) }
+    this.#cancelOpening = openSocket(this.#address, opening, (error, socket) => {
       this.#cancelOpening = null
       if (error !== null) return this.#fail(error, 'failed')
       this.#listen(socket)
@@ -177,7 +179,6 @@ export class Connection implements RecordHandler {
   #listen(socket: Socket): void {
     this.#socket = socket
     // Once for all requests: to put listeners on and off for each costs 1 µs.
-    socket.on('data', this.#onData)
     socket.on('drain', () => this.#request?.drained())
     socket.on('end', () => this.#onLost(null))
     socket.on('error', (error) => this.#onLost(error))

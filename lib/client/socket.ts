@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect, type OnReadOpts, type Socket } from 'node:net'
 import { FastCgiError } from '../errors.ts'
 import { type Address, formatAddress } from './address.ts'
 import { Deadline } from './deadline.ts'
@@ -11,11 +11,19 @@ const LONGEST_PAUSE = 40
 /** Told once how the opening went. */
 export type OpeningDone = (...outcome: [error: FastCgiError, socket: null] | [error: null, socket: Socket]) => void
 
+/** How a socket is opened. */
+export interface Opening {
+  /** Milliseconds, 0 for ever. */
+  readonly timeout: number
+  /** Takes what is read, in the stead of `data` events. */
+  readonly onread?: OnReadOpts
+}
+
 /**
- * Connects within `timeout` milliseconds, 0 for ever. A full backlog of a unix socket is waited out, with growing pauses.
+ * Connects within a time. A full backlog of a unix socket is waited out, with growing pauses.
  * Returns the way to give it up: after that `done` is not called any more.
  */
-export function openSocket(address: Address, timeout: number, done: OpeningDone): () => void {
+export function openSocket(address: Address, { timeout, onread }: Opening, done: OpeningDone): () => void {
   const deadline = new Deadline()
   let socket: Socket | null = null
   let retry: NodeJS.Timeout | null = null
@@ -31,7 +39,11 @@ export function openSocket(address: Address, timeout: number, done: OpeningDone)
     done(error, null)
   }
   const attempt = (): void => {
-    const opening = address.kind === 'unix' ? connect({ path: address.path }) : connect({ ...address, noDelay: true })
+    const reading = onread === undefined ? {} : { onread }
+    const opening =
+      address.kind === 'unix'
+        ? connect({ path: address.path, ...reading })
+        : connect({ ...address, noDelay: true, ...reading })
     socket = opening
     opening.once('connect', () => {
       deadline.clear()

@@ -43,7 +43,7 @@ export async function freePort(): Promise<number> {
 /** Whether somebody accepts connections there; a connection attempt of at most `timeout` milliseconds. */
 export function accepts(address: string, timeout: number): Promise<boolean> {
   return new Promise((resolve) => {
-    openSocket(parseAddress(address), timeout, (error, socket) => {
+    openSocket(parseAddress(address), { timeout }, (error, socket) => {
       socket?.destroy()
       resolve(error === null)
     })

@@ -48,6 +48,7 @@ export interface ClientResponse {
   write(content: string, encoding: 'latin1'): boolean
   end(): unknown
   end(content: Uint8Array): unknown
+  end(content: string, encoding: 'latin1'): unknown
   /** Put there by middleware that compresses. */
   readonly flush?: () => void
   cork(): void

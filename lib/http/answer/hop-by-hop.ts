@@ -6,12 +6,6 @@ export interface FieldRules {
   readonly passHeaders: ReadonlySet<string>
 }
 
-interface Scope {
-  readonly rules: FieldRules
-  /** What the Connection fields name. */
-  readonly connectionOptions: ReadonlySet<string>
-}
-
 /** Fields that say something about one connection (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2): ours is another. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -58,40 +52,39 @@ const END_TO_END_FAMILY = /^(?:access-control|content|cross-origin)-/
 
 const NO_OPTIONS: ReadonlySet<string> = new Set()
 
-/** Each tells whether a field stays behind, in the order in which they are asked. */
-const reasonsToDrop: readonly ((key: string, scope: Scope) => boolean)[] = [
-  isHopByHop,
-  isNamedByConnection,
-  isForTheGateway,
-  isHidden,
-]
-
-/** The fields that the client gets, in their order. */
+/** The fields that the client gets, in their order; the list itself where that is all of them. */
 export function endToEndFields(fields: readonly HeaderField[], rules: FieldRules): readonly HeaderField[] {
-  const scope = { rules, connectionOptions: connectionOptions(fields) }
-  return fields.filter(({ key }) => !reasonsToDrop.some((drops) => drops(key, scope)))
+  const options = connectionOptions(fields)
+  const staysBehind = ({ key }: HeaderField): boolean =>
+    isHopByHop(key) || isNamedByConnection(key, options) || isForTheGateway(key, rules) || isHidden(key, rules)
+  return fields.some(staysBehind) ? fields.filter((field) => !staysBehind(field)) : fields
 }
 
 function isHopByHop(key: string): boolean {
   return HOP_BY_HOP.has(key) || key.startsWith('proxy-')
 }
 
-function isNamedByConnection(key: string, { connectionOptions }: Scope): boolean {
-  return connectionOptions.has(key) && !ALWAYS_END_TO_END.has(key) && !END_TO_END_FAMILY.test(key)
+/** `options`: what the Connection fields name. */
+function isNamedByConnection(key: string, options: ReadonlySet<string>): boolean {
+  return options.has(key) && !ALWAYS_END_TO_END.has(key) && !END_TO_END_FAMILY.test(key)
 }
 
 /** nginx's habit: `X-Accel-*` speaks to the gateway. */
-function isForTheGateway(key: string, { rules }: Scope): boolean {
+function isForTheGateway(key: string, rules: FieldRules): boolean {
   return key.startsWith('x-accel-') && !rules.passHeaders.has(key)
 }
 
 /** As in nginx, passing a header wins over hiding it. */
-function isHidden(key: string, { rules }: Scope): boolean {
+function isHidden(key: string, rules: FieldRules): boolean {
   return rules.hideHeaders.has(key) && !rules.passHeaders.has(key)
 }
 
 function connectionOptions(fields: readonly HeaderField[]): ReadonlySet<string> {
-  const values = fields.filter((field) => field.key === 'connection').map((field) => field.value)
-  if (values.length === 0) return NO_OPTIONS
+  if (!fields.some(isConnection)) return NO_OPTIONS
+  const values = fields.filter(isConnection).map((field) => field.value)
   return new Set(values.flatMap((value) => value.toLowerCase().split(',')).map((option) => option.trim()))
+}
+
+function isConnection({ key }: HeaderField): boolean {
+  return key === 'connection'
 }

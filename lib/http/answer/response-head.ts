@@ -7,6 +7,7 @@ import { isOver } from './client-response.ts'
 export interface OutgoingHead {
   readonly status: number
   readonly reason: string | undefined
+  /** A Content-Length among them is passed over. */
   readonly fields: readonly HeaderField[]
   /** What Content-Length says; null: no such field. */
   readonly length: number | null
@@ -62,24 +63,20 @@ export function keepHeadBehindInterim(res: ClientResponse): void {
  * does not understand when a field stands in it twice.
  */
 function setFields(res: ClientResponse, fields: readonly HeaderField[]): void {
-  const values = new Map<string, string | string[]>()
+  /** By key, the name that came first. */
   const names = new Map<string, string>()
   for (const { name, key, value } of fields) {
-    const earlier = values.get(key) ?? (SHARED.has(key) ? listed(res.getHeader(key)) : undefined)
-    if (!names.has(key)) names.set(key, name)
-    values.set(key, earlier === undefined ? value : added(key, earlier, value))
+    if (key === 'content-length') continue
+    const known = names.get(key)
+    const earlier = known !== undefined || SHARED.has(key) ? res.getHeader(key) : undefined
+    if (known === undefined) names.set(key, name)
+    res.setHeader(known ?? name, earlier === undefined ? value : added(key, earlier, value))
   }
-  for (const [key, value] of values) res.setHeader(names.get(key) ?? key, value)
   // X-Powered-By is PHP's own: without one (expose_php off) Express's default would be untrue.
-  if (!values.has('x-powered-by') && res.getHeader('x-powered-by') === 'Express') res.removeHeader('x-powered-by')
+  if (!names.has('x-powered-by') && res.getHeader('x-powered-by') === 'Express') res.removeHeader('x-powered-by')
 }
 
-function added(key: string, earlier: string | string[], value: string): string | string[] {
+function added(key: string, earlier: number | string | string[], value: string): string | string[] {
   if (JOINED.has(key)) return `${earlier}, ${value}`
-  return Array.isArray(earlier) ? [...earlier, value] : [earlier, value]
-}
-
-function listed(header: number | string | string[] | undefined): string[] | undefined {
-  if (header === undefined) return undefined
-  return Array.isArray(header) ? header : [String(header)]
+  return Array.isArray(earlier) ? [...earlier, value] : [String(earlier), value]
 }

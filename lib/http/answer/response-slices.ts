@@ -1,8 +1,15 @@
+import { OutgoingMessage } from 'node:http'
 import { closesEarly, endLingering } from '../body/lingering-end.ts'
 import type { ClientResponse } from './client-response.ts'
 
 /** Bytes up to which the slices of one read are joined: copying them costs less than a write for each. */
 const MOST_JOINED = 16 * 1024
+
+/**
+ * Bytes of a body that is ended with as text: Node puts it behind the head, and both are one write, where bytes would make it a list of
+ * two, which takes 3 µs more.
+ */
+const LONGEST_TEXT = 8 * 1024
 
 /** The part of a body that came and was not yet sent, in the slices in which it came. */
 export class ResponseSlices {
@@ -53,6 +60,10 @@ export class ResponseSlices {
       res.end()
       return
     }
+    if (this.#length <= LONGEST_TEXT && endsByItself(res)) {
+      res.end(this.#empty().toString('latin1'), 'latin1')
+      return
+    }
     if (this.#slices.length === 1 || this.#length <= MOST_JOINED) {
       res.end(this.#empty())
       return
@@ -69,4 +80,9 @@ export class ResponseSlices {
     this.clear()
     return all
   }
+}
+
+/** Nobody has put an `end` of his own before Node's: middleware may take a text for one in UTF-8. HTTP/2 has another one. */
+function endsByItself(res: ClientResponse): boolean {
+  return res.end === OutgoingMessage.prototype.end
 }

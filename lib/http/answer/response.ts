@@ -230,8 +230,7 @@ export class ResponseWriter {
       this.discard()
       return false
     }
-    const fields = endToEndFields(head.fields, rules).filter(({ key }) => key !== 'content-length')
-    writeHead(res, { status: head.status, reason: head.reason, fields, length })
+    writeHead(res, { status: head.status, reason: head.reason, fields: endToEndFields(head.fields, rules), length })
     this.#begun = true
     return true
   }

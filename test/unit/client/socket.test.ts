@@ -21,7 +21,7 @@ function opening(
   let calls = 0
   let cancel = (): void => undefined
   const outcome = new Promise<Outcome>((resolve) => {
-    cancel = openSocket(parseAddress(address), timeout, (error, socket) => {
+    cancel = openSocket(parseAddress(address), { timeout }, (error, socket) => {
       calls += 1
       resolve({ error, socket })
     })
