@@ -16,53 +16,69 @@ export interface BodyFacts {
   readonly dropContentEncoding: boolean
 }
 
+/** What a script is told of. */
+export interface RequestedScript {
+  readonly facts: RequestFacts
+  readonly script: Script
+  readonly body: BodyFacts
+}
+
 /** A test holds it against package.json. */
 const VERSION = '0.1.0'
 
 /** SERVER_SOFTWARE. */
 export const SERVER_SOFTWARE: string = `express-fastcgi/${VERSION}`
 
+/** Takes variables one after another, each name once; value first, as a Map's forEach has it. */
+export type TakeVariable = (value: string, name: string) => void
+
 /**
  * The meta-variables of a request, before the operator's params; docs/environment.md explains each. Those come first that change least
  * from one request to the next: what they have in common is not encoded twice.
  */
-export function buildEnvironment(facts: RequestFacts, script: Script, body: BodyFacts): Environment {
+export function forEachVariable(of: RequestedScript, take: TakeVariable): void {
+  const { facts, script, body } = of
+  tellServer(facts, take)
+  tellScript(facts, script, take)
+  take(facts.method, 'REQUEST_METHOD')
+  if (facts.tls !== undefined) tellTls(facts.tls, take)
+  tellHeaders(facts, body.dropContentEncoding, take)
+  take(facts.target, 'REQUEST_URI')
+  take(facts.query, 'QUERY_STRING')
+  if (body.contentType !== undefined) take(body.contentType, 'CONTENT_TYPE')
+  if (body.contentLength !== null) take(String(body.contentLength), 'CONTENT_LENGTH')
+  take(facts.remoteAddress, 'REMOTE_ADDR')
+  if (facts.remotePort !== '') take(facts.remotePort, 'REMOTE_PORT')
+}
+
+/** The same as a list, for whoever changes something of it. */
+export function buildEnvironment(of: RequestedScript): Environment {
   const environment: Environment = new Variables()
-  addServer(environment, facts)
-  addScript(environment, facts, script)
-  environment.add('REQUEST_METHOD', facts.method)
-  environment.add('REQUEST_URI', facts.target)
-  environment.add('QUERY_STRING', facts.query)
-  if (body.contentType !== undefined) environment.add('CONTENT_TYPE', body.contentType)
-  if (body.contentLength !== null) environment.add('CONTENT_LENGTH', String(body.contentLength))
-  environment.add('REMOTE_ADDR', facts.remoteAddress)
-  if (facts.remotePort !== '') environment.add('REMOTE_PORT', facts.remotePort)
-  if (facts.tls !== undefined) addTls(environment, facts.tls)
-  addHeaders(environment, facts, body.dropContentEncoding)
+  forEachVariable(of, (value, name) => environment.add(name, value))
   return environment
 }
 
-function addServer(environment: Environment, facts: RequestFacts): void {
-  environment.add('GATEWAY_INTERFACE', 'CGI/1.1')
-  environment.add('SERVER_SOFTWARE', SERVER_SOFTWARE)
+function tellServer(facts: RequestFacts, take: TakeVariable): void {
+  take('CGI/1.1', 'GATEWAY_INTERFACE')
+  take(SERVER_SOFTWARE, 'SERVER_SOFTWARE')
   // PHP built with --enable-force-cgi-redirect refuses to run without it.
-  environment.add('REDIRECT_STATUS', '200')
-  environment.add('SERVER_PROTOCOL', facts.protocol)
-  environment.add('REQUEST_SCHEME', facts.scheme)
-  if (facts.scheme === 'https') environment.add('HTTPS', 'on')
-  environment.add('SERVER_NAME', facts.serverName)
-  environment.add('SERVER_PORT', facts.serverPort)
-  if (facts.serverAddress !== '') environment.add('SERVER_ADDR', facts.serverAddress)
+  take('200', 'REDIRECT_STATUS')
+  take(facts.protocol, 'SERVER_PROTOCOL')
+  take(facts.scheme, 'REQUEST_SCHEME')
+  if (facts.scheme === 'https') take('on', 'HTTPS')
+  take(facts.serverName, 'SERVER_NAME')
+  take(facts.serverPort, 'SERVER_PORT')
+  if (facts.serverAddress !== '') take(facts.serverAddress, 'SERVER_ADDR')
 }
 
 /** php-fpm.md 2 tells why there is no PATH_TRANSLATED. */
-function addScript(environment: Environment, facts: RequestFacts, script: Script): void {
+function tellScript(facts: RequestFacts, script: Script, take: TakeVariable): void {
   const scriptName = decodeMount(facts.mount) + script.scriptName
-  if (script.documentRoot !== '') environment.add('DOCUMENT_ROOT', script.documentRoot)
-  environment.add('SCRIPT_FILENAME', script.scriptFilename)
-  environment.add('SCRIPT_NAME', scriptName)
-  if (script.pathInfo !== '') environment.add('PATH_INFO', script.pathInfo)
-  environment.add('DOCUMENT_URI', scriptName + script.pathInfo)
+  if (script.documentRoot !== '') take(script.documentRoot, 'DOCUMENT_ROOT')
+  take(script.scriptFilename, 'SCRIPT_FILENAME')
+  take(scriptName, 'SCRIPT_NAME')
+  if (script.pathInfo !== '') take(script.pathInfo, 'PATH_INFO')
+  take(scriptName + script.pathInfo, 'DOCUMENT_URI')
 }
 
 function decodeMount(mount: string): string {
@@ -71,38 +87,39 @@ function decodeMount(mount: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path
 }
 
-function addTls(environment: Environment, tls: TlsFacts): void {
-  environment.add('SSL_PROTOCOL', tls.protocol)
-  environment.add('SSL_CIPHER', tls.cipher)
-  if (tls.client !== undefined) addClientCertificate(environment, tls.client)
+function tellTls(tls: TlsFacts, take: TakeVariable): void {
+  take(tls.protocol, 'SSL_PROTOCOL')
+  take(tls.cipher, 'SSL_CIPHER')
+  if (tls.client !== undefined) tellClientCertificate(tls.client, take)
 }
 
-function addClientCertificate(environment: Environment, client: ClientCertificate): void {
-  environment.add('SSL_CLIENT_VERIFY', 'SUCCESS')
-  environment.add('SSL_CLIENT_S_DN', utf8Bytes(client.subject))
-  environment.add('SSL_CLIENT_I_DN', utf8Bytes(client.issuer))
-  if (client.commonName !== undefined) environment.add('SSL_CLIENT_S_DN_CN', utf8Bytes(client.commonName))
-  environment.add('SSL_CLIENT_M_SERIAL', client.serial)
-  environment.add('SSL_CLIENT_V_START', client.validFrom)
-  environment.add('SSL_CLIENT_V_END', client.validTo)
+function tellClientCertificate(client: ClientCertificate, take: TakeVariable): void {
+  take('SUCCESS', 'SSL_CLIENT_VERIFY')
+  take(utf8Bytes(client.subject), 'SSL_CLIENT_S_DN')
+  take(utf8Bytes(client.issuer), 'SSL_CLIENT_I_DN')
+  if (client.commonName !== undefined) take(utf8Bytes(client.commonName), 'SSL_CLIENT_S_DN_CN')
+  take(client.serial, 'SSL_CLIENT_M_SERIAL')
+  take(client.validFrom, 'SSL_CLIENT_V_START')
+  take(client.validTo, 'SSL_CLIENT_V_END')
 }
 
-function addHeaders(environment: Environment, facts: RequestFacts, dropContentEncoding: boolean): void {
+function tellHeaders(facts: RequestFacts, dropContentEncoding: boolean, take: TakeVariable): void {
   const { headers } = facts
-  const nominees = connectionNominees(headers.connection)
   const names = Object.keys(headers)
   // Node's own are in lower case, and there once; other middleware may have added one in capitals.
-  const areUnique = !names.some(hasCapital)
+  const latest = names.some(hasCapital) ? new Map<string, string>() : null
+  const nominees = connectionNominees(headers.connection)
   for (const name of names) {
     const variable = headerVariable(name)
     if (variable === null || nominees.has(name) || variable === 'HTTP_HOST') continue
     if (dropContentEncoding && variable === 'HTTP_CONTENT_ENCODING') continue
     const value = headerValue(headers[name], name)
     if (value === null) continue
-    if (areUnique) environment.add(variable, value)
-    else environment.set(variable, value)
+    if (latest === null) take(value, variable)
+    else latest.set(variable, value)
   }
-  if (facts.host !== undefined) environment.add('HTTP_HOST', facts.host)
+  latest?.forEach(take)
+  if (facts.host !== undefined) take(facts.host, 'HTTP_HOST')
 }
 
 function hasCapital(name: string): boolean {

@@ -7,8 +7,8 @@ import { encodeAbortRequest } from '../protocol/encoder.ts'
 import { type Address, formatAddress } from './address.ts'
 import type { EncodedRequest } from './encoded-request.ts'
 import { lostConnectionError } from './node-error.ts'
+import { ReadBuffer } from './read-buffer.ts'
 import { type AnswerReceiver, ClientRequest, type RequestTimeouts } from './request.ts'
-import { readingInto } from './read-buffer.ts'
 import { openSocket } from './socket.ts'
 
 /** Where a connection is in its life. */
@@ -44,6 +44,7 @@ export class Connection implements RecordHandler {
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
   #state: ConnectionState = 'new'
   #socket: Socket | null = null
+  #reading: ReadBuffer | null = null
   #cancelOpening: (() => void) | null = null
   #request: ClientRequest | null = null
   #requests = 0
@@ -121,6 +122,7 @@ export class Connection implements RecordHandler {
     this.#request?.abandon()
     this.#request = null
     this.#socket?.destroy()
+    this.#reading?.release()
     this.#observer.connectionClosed(this)
     if (wasOpen && channels.connectionClose.hasSubscribers) {
       channels.connectionClose.publish({ address: formatAddress(this.#address), reason, requests: this.#requests })
@@ -165,7 +167,9 @@ export class Connection implements RecordHandler {
   #open(request: ClientRequest, timeout: number): void {
     this.#enter('opening')
     this.#observer.connectionWaits(this)
-    const opening = { timeout, onread: readingInto(this.#onData) }
+    const reading = new ReadBuffer(this.#onData)
+    this.#reading = reading
+    const opening = { timeout, onread: reading.onread }
     this.#cancelOpening = openSocket(this.#address, opening, (error, socket) => {
       this.#cancelOpening = null
       if (error !== null) return this.#fail(error, 'failed')

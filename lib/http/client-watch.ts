@@ -8,7 +8,6 @@ import { joinQueue } from './queued-answers.ts'
 export class ClientWatch {
   readonly #req: IncomingMessage
   readonly #res: ServerResponse | Http2ServerResponse
-  #abortController: AbortController | null = null
   #listener: ((error: FastCgiError) => void) | null = null
   #error: FastCgiError | null = null
   #leaveQueue: (() => void) | null = null
@@ -19,13 +18,6 @@ export class ClientWatch {
     res.on('close', this.#onClose)
     if (hasLeft(req, res)) this.#onClose()
     else if (!('stream' in res) && res.socket === null) this.#leaveQueue = joinQueue(req.socket, this.#onClose)
-  }
-
-  /** Aborts with ERR_FCGI_CLIENT_GONE; made only where something waits on it. */
-  get signal(): AbortSignal {
-    this.#abortController ??= new AbortController()
-    if (this.#error !== null) this.#abortController.abort(this.#error)
-    return this.#abortController.signal
   }
 
   /** Throws when the client has left. */
@@ -59,7 +51,6 @@ export class ClientWatch {
 
   #leave(error: FastCgiError): void {
     this.#error = error
-    this.#abortController?.abort(error)
     this.#listener?.(error)
   }
 }

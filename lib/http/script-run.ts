@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Exchange } from '../backend/exchange.ts'
 import type { BackendGroup } from '../backend/group.ts'
-import { applyParams, buildEnvironment, type Environment } from '../cgi/environment.ts'
+import { applyParams, type BodyFacts, buildEnvironment, forEachVariable } from '../cgi/environment.ts'
 import type { RequestFacts } from '../cgi/facts.ts'
 import { encodeClientRequest } from '../client/encoded-request.ts'
 import { asFastCgiError, type FastCgiError } from '../errors.ts'
 import type { ResolvedLocation } from '../options/types.ts'
+import type { Parameters } from '../protocol/pair-text.ts'
 import { Answer } from './answer/answer.ts'
 import { type RequestBody, receiveBody } from './body/request-body.ts'
 import { ClientWatch } from './client-watch.ts'
@@ -71,7 +72,7 @@ export class ScriptRun {
     const { group, facts, resolution } = this.#request
     const { location } = resolution
     const reuse = location.keepAlive && (body === null || body.length === 0 || location.reuseAfterBody)
-    const params = environmentOf(this.#request, body)
+    const params = parametersOf(this.#request, body)
     const encoded = encodeClientRequest({ params, stdin: body, keepConnection: reuse })
     const answer = this.#createAnswer()
     const options = {
@@ -129,16 +130,21 @@ export class ScriptRun {
 }
 
 /** CONTENT_LENGTH is not the operator's to change: STDIN has exactly so many bytes. */
-function environmentOf({ req, facts, resolution }: ScriptRequest, body: RequestBody | null): Environment {
+function parametersOf({ req, facts, resolution }: ScriptRequest, body: RequestBody | null): Parameters {
   const { location, script, params } = resolution
-  const environment = buildEnvironment(facts, script, {
-    contentLength: body === null ? null : body.length,
-    contentType: body === null ? facts.headers['content-type'] : body.contentType,
-    dropContentEncoding: body?.rewritten ?? false,
-  })
-  if (location.params.size === 0) return environment
+  const of = { facts, script, body: body === null ? bodiless(facts) : bodyFacts(body) }
+  if (location.params.size === 0) return { forEach: (take) => forEachVariable(of, take) }
+  const environment = buildEnvironment(of)
   applyParams(environment, operatorParams(location.params, req, params))
   if (body === null) environment.delete('CONTENT_LENGTH')
   else environment.set('CONTENT_LENGTH', String(body.length))
   return environment
+}
+
+function bodiless({ headers }: RequestFacts): BodyFacts {
+  return { contentLength: null, contentType: headers['content-type'], dropContentEncoding: false }
+}
+
+function bodyFacts({ length, contentType, rewritten }: RequestBody): BodyFacts {
+  return { contentLength: length, contentType, dropContentEncoding: rewritten }
 }

@@ -18,8 +18,17 @@ function isLogger(value: unknown): value is Logger {
   return [error, warn, info].every((method) => typeof method === 'function')
 }
 
-/** Lines are logged amid changes of state, which an exception would leave half done. */
+/** One for each logger: a configuration that is read twice is the same, and a broken logger is reported once. */
+const guards = new WeakMap<Logger, Logger>()
+
 function guarded(logger: Logger): Logger {
+  const guard = guards.get(logger) ?? guardOf(logger)
+  guards.set(logger, guard)
+  return guard
+}
+
+/** Lines are logged amid changes of state, which an exception would leave half done. */
+function guardOf(logger: Logger): Logger {
   let isReported = false
   const report = (level: keyof Logger, error: unknown): void => {
     if (isReported) return

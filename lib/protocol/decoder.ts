@@ -1,6 +1,6 @@
 import { FastCgiError } from '../errors.ts'
 import { FCGI_DATA, FCGI_HEADER_LEN, FCGI_PARAMS, FCGI_STDERR, FCGI_STDIN, FCGI_STDOUT } from './constants.ts'
-import { decodeHeader, type RecordHeader } from './header.ts'
+import { decodeHeader, type HeaderTarget } from './header.ts'
 
 /** Takes what a {@link RecordDecoder} finds, in the order of the bytes. What it throws leaves {@link RecordDecoder.push}. */
 export interface RecordHandler {
@@ -32,7 +32,7 @@ export class RecordDecoder {
   readonly #headerBytes: Buffer = Buffer.allocUnsafe(FCGI_HEADER_LEN)
   #headerLength = 0
   #state: State = 'header'
-  #header: RecordHeader = { type: 0, requestId: 0, contentLength: 0, paddingLength: 0 }
+  readonly #header: HeaderTarget = { type: 0, requestId: 0, contentLength: 0, paddingLength: 0 }
   /** Bytes of content or padding that are still to come. */
   #missing = 0
   #gathered: Buffer[] = []
@@ -81,15 +81,14 @@ export class RecordDecoder {
   }
 
   #enterContent(source: Buffer, at: number): void {
-    const header = decodeHeader(source, at)
-    if (header === null) {
+    const header = this.#header
+    if (!decodeHeader(source, at, header)) {
       this.#state = 'broken'
       const found = source.toString('latin1', at, at + FCGI_HEADER_LEN)
       const detail = `A record must begin with version 1, found ${JSON.stringify(found)}: is it a FastCGI application?`
       throw new FastCgiError('ERR_FCGI_PROTOCOL', { detail })
     }
     this.#headerLength = 0
-    this.#header = header
     this.#missing = header.contentLength
     this.#state = 'content'
     if (header.contentLength > 0) return

@@ -33,13 +33,15 @@ export function encodeHeader(target: Uint8Array, offset: number, header: RecordH
   return offset + 8
 }
 
-/** Reads the 8 bytes at `offset`, which must be there; null when the version is not 1. */
-export function decodeHeader(source: Buffer, offset: number): RecordHeader | null {
-  if (source[offset] !== FCGI_VERSION_1) return null
-  return {
-    type: source.readUInt8(offset + 1),
-    requestId: source.readUInt16BE(offset + 2),
-    contentLength: source.readUInt16BE(offset + 4),
-    paddingLength: source.readUInt8(offset + 6),
-  }
+/** A header to read into: one object serves for all records of a connection. */
+export type HeaderTarget = { -readonly [Field in keyof RecordHeader]: RecordHeader[Field] }
+
+/** Reads the 8 bytes at `offset`, which must be there; false when the version is not 1, with nothing read. */
+export function decodeHeader(source: Buffer, offset: number, header: HeaderTarget): boolean {
+  if (source[offset] !== FCGI_VERSION_1) return false
+  header.type = source.readUInt8(offset + 1)
+  header.requestId = source.readUInt16BE(offset + 2)
+  header.contentLength = source.readUInt16BE(offset + 4)
+  header.paddingLength = source.readUInt8(offset + 6)
+  return true
 }

@@ -55,7 +55,7 @@ const params = fc.array(
 test('no two names of an environment fold to one, whatever the client and the operator write', () => {
   fc.assert(
     fc.property(headers, params, (given, operator) => {
-      const environment = buildEnvironment(factsOf('/x.php', { headers: given }), script, noBody)
+      const environment = buildEnvironment({ facts: factsOf('/x.php', { headers: given }), script, body: noBody })
       applyParams(environment, operator)
       const folded = [...environment.keys()].map(foldedByPhp)
       assert.equal(new Set(folded).size, folded.length, folded.join(' '))
@@ -67,7 +67,7 @@ test('no two names of an environment fold to one, whatever the client and the op
 test('the operator has the last word on each variable, also on one that is not to be sent', () => {
   fc.assert(
     fc.property(headers, params, (given, operator) => {
-      const environment = buildEnvironment(factsOf('/x.php', { headers: given }), script, noBody)
+      const environment = buildEnvironment({ facts: factsOf('/x.php', { headers: given }), script, body: noBody })
       applyParams(environment, operator)
       const inPhp = new Map([...environment].map(([variable, value]) => [foldedByPhp(variable), value]))
       const last = new Map(operator.map(([variable, value]) => [foldedByPhp(variable), value]))

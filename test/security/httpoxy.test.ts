@@ -13,7 +13,7 @@ const noBody = { contentLength: null, contentType: undefined, dropContentEncodin
 async function environmentOf(...lines: readonly string[]): Promise<Environment> {
   let environment: Environment | undefined
   const server = createServer((req, res) => {
-    environment = buildEnvironment(requestFacts(req, null), script, noBody)
+    environment = buildEnvironment({ facts: requestFacts(req, null), script, body: noBody })
     res.end()
   })
   await using listening = await listen(server)

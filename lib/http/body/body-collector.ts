@@ -1,5 +1,5 @@
 import { FastCgiError } from '../../errors.ts'
-import type { BodyDeadline } from './body-deadline.ts'
+import type { AwaitedClient, BodyDeadline } from './body-deadline.ts'
 import { clientGone, readBody } from './body-reading.ts'
 import { BodySpool } from './body-spool.ts'
 import type { ClientRequest } from './client-request.ts'
@@ -10,7 +10,7 @@ export interface CollectionRules {
   readonly length: number | 'unknown'
   /** Bytes; a longer body is 413. */
   readonly bodyLimit: number
-  readonly signal: AbortSignal
+  readonly client: Pick<AwaitedClient, 'check' | 'onLeave'>
   readonly deadline: BodyDeadline
 }
 
@@ -24,8 +24,8 @@ export type CollectedBody = Buffer | BodySpool
 export async function collectBody(req: ClientRequest, rules: CollectionRules): Promise<CollectedBody> {
   const collector = new BodyCollector(rules)
   try {
-    const { signal, deadline } = rules
-    await readBody(req, { signal, deadline, take: (chunk) => collector.take(chunk) })
+    const { client, deadline } = rules
+    await readBody(req, { client, deadline, take: (chunk) => collector.take(chunk) })
     return collector.finish()
   } catch (error) {
     await collector.discard()

@@ -1,19 +1,24 @@
 import { Deadline } from '../../client/deadline.ts'
+import type { FastCgiError } from '../../errors.ts'
 
 /** A client, as far as it keeps others waiting. */
 export interface AwaitedClient {
+  /** Throws when it has left. */
+  check(): void
+  /** Calls `listener` when it leaves; the last one given counts. */
+  onLeave(listener: (error: FastCgiError) => void): void
   /** Closes the connection of a client that was waited for in vain. */
   giveUp(detail: string): void
 }
 
 /** Bounds each wait for more of a request body: a client that sends nothing holds no backend for ever, and no memory. */
 export class BodyDeadline {
-  readonly #client: AwaitedClient
+  readonly #client: Pick<AwaitedClient, 'giveUp'>
   /** Milliseconds; 0: none. */
   readonly #timeout: number
   readonly #deadline: Deadline = new Deadline()
 
-  constructor(client: AwaitedClient, timeout: number) {
+  constructor(client: Pick<AwaitedClient, 'giveUp'>, timeout: number) {
     this.#client = client
     this.#timeout = timeout
   }

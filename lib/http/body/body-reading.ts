@@ -1,25 +1,22 @@
 import { FastCgiError } from '../../errors.ts'
-import type { BodyDeadline } from './body-deadline.ts'
+import type { AwaitedClient, BodyDeadline } from './body-deadline.ts'
 import type { ClientRequest } from './client-request.ts'
 
 /** Who reads a body. */
 export interface BodyReader {
   /** Takes a piece; what it returns is waited for before the next. Throws to stop. */
   take(chunk: Buffer): Promise<void> | undefined
-  readonly signal: AbortSignal
+  readonly client: Pick<AwaitedClient, 'check' | 'onLeave'>
   readonly deadline: BodyDeadline
 }
 
 /**
- * Reads a body to its end. Rejects with ERR_FCGI_CLIENT_GONE where it breaks off, with the signal's reason, or with what `take`
- * throws; then the request is paused.
+ * Reads a body to its end. Rejects with ERR_FCGI_CLIENT_GONE where it breaks off or the client leaves, or with what `take` throws; then
+ * the request is paused.
  */
 export function readBody(req: ClientRequest, reader: BodyReader): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (reader.signal.aborted) {
-      reject(reader.signal.reason)
-      return
-    }
+    reader.client.check()
     const reading = new BodyReading(req, reader, (error) => (error === undefined ? resolve() : reject(error)))
     reading.start()
   })
@@ -42,7 +39,7 @@ class BodyReading {
 
   start(): void {
     const req = this.#req
-    this.#reader.signal.addEventListener('abort', this.#onAbort)
+    this.#reader.client.onLeave(this.#onLeft)
     req.on('data', this.#onData)
     req.on('end', this.#onEnd)
     req.on('error', this.#onBroken)
@@ -56,7 +53,6 @@ class BodyReading {
     this.#over = true
     this.#reader.deadline.clear()
     const req = this.#req
-    this.#reader.signal.removeEventListener('abort', this.#onAbort)
     req.removeListener('data', this.#onData)
     req.removeListener('end', this.#onEnd)
     req.removeListener('close', this.#onBroken)
@@ -108,7 +104,7 @@ class BodyReading {
 
   readonly #onBroken = (cause?: unknown): void => this.#settle(clientGone(cause))
 
-  readonly #onAbort = (): void => this.#settle(this.#reader.signal.reason)
+  readonly #onLeft = (error: FastCgiError): void => this.#settle(error)
 }
 
 /** The failure of a body that broke off. */

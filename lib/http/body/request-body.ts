@@ -19,11 +19,6 @@ export interface BodyRules {
   readonly clientTimeout: number
 }
 
-/** The client: who can tell that it has left, and close it; the signal is asked for only where the body has to be waited for. */
-export interface ClientSignal extends AwaitedClient {
-  readonly signal: AbortSignal
-}
-
 /** A request body of known length. The one who received it must {@link RequestBody.close} it. */
 export interface RequestBody {
   readonly length: number
@@ -45,7 +40,7 @@ interface Exchange {
   readonly req: ClientRequest
   readonly res: ClientResponse
   readonly rules: BodyRules
-  readonly client: ClientSignal
+  readonly client: AwaitedClient
 }
 
 /** Bytes of a body of known length that are gathered before a backend is taken, under `auto`. */
@@ -61,7 +56,7 @@ export function receiveBody(
   req: ClientRequest,
   res: ClientResponse,
   rules: BodyRules,
-  client: ClientSignal,
+  client: AwaitedClient,
 ): Promise<RequestBody> | RequestBody | null {
   try {
     refuseExpectation(req)
@@ -97,7 +92,7 @@ async function collected({ req, res, rules, client }: Exchange, length: number |
   try {
     continueIfExpected(req, res)
     const deadline = new BodyDeadline(client, rules.clientTimeout)
-    const body = await collectBody(req, { length, bodyLimit: rules.bodyLimit, signal: client.signal, deadline })
+    const body = await collectBody(req, { length, bodyLimit: rules.bodyLimit, client, deadline })
     if (Buffer.isBuffer(body)) return inMemory({ req, res }, body)
     return {
       length: body.length,

@@ -23,14 +23,16 @@ const client = { subject: 'CN=a', issuer: 'CN=b', commonName: 'a', serial: '1', 
 
 test('docs/environment.md has each computed variable, in the order of sending its script first, and no other', () => {
   const facts = factsOf('/', { scheme: 'https', host: undefined, tls: { protocol: 'p', cipher: 'c', client } })
-  const sent = [...buildEnvironment(facts, script, body).keys()]
+  const sent = [...buildEnvironment({ facts, script, body }).keys()]
   assert.deepEqual(firstCells(computed).flatMap(namesIn).sort(), sent.sort())
 })
 
 test('docs/environment.md says always of what even the barest request has', () => {
   const facts = factsOf('/', { host: undefined, remotePort: '', serverAddress: '' })
   const bare = { ...script, pathInfo: '', documentRoot: '' }
-  const sent = [...buildEnvironment(facts, bare, { ...body, contentLength: null, contentType: undefined }).keys()]
+  const sent = [
+    ...buildEnvironment({ facts, script: bare, body: { ...body, contentLength: null, contentType: undefined } }).keys(),
+  ]
   const always = [...computed.matchAll(/^\| `([A-Z_]+)` .*\| always \|$/gm)].map(([, name]) => name)
   assert.deepEqual(always.sort(), sent.sort())
 })

@@ -10,7 +10,7 @@ const script = { scriptName: '/index.php', pathInfo: '', scriptFilename: '/srv/i
 const noBody = { contentLength: null, contentType: undefined, dropContentEncoding: false }
 
 function environmentOf(given: Partial<RequestFacts> = {}, url = '/index.php'): Environment {
-  return buildEnvironment(factsOf(url, given), script, noBody)
+  return buildEnvironment({ facts: factsOf(url, given), script, body: noBody })
 }
 
 /** Headers as other middleware may leave them. */
@@ -49,7 +49,7 @@ test('names the version of the package', () => {
 
 test('puts the mount, decoded, before the script', () => {
   const facts = factsOf('/index.php/a%20b', { mount: '/caf%C3%A9', target: '/caf%C3%A9/index.php/a%20b' })
-  const environment = buildEnvironment(facts, { ...script, pathInfo: '/a b' }, noBody)
+  const environment = buildEnvironment({ facts, script: { ...script, pathInfo: '/a b' }, body: noBody })
   assert.equal(environment.get('SCRIPT_NAME'), '/caf\xc3\xa9/index.php')
   assert.equal(environment.get('PATH_INFO'), '/a b')
   assert.equal(environment.get('DOCUMENT_URI'), '/caf\xc3\xa9/index.php/a b')
@@ -61,19 +61,19 @@ test('puts the mount, decoded, before the script', () => {
 test('describes a body that is there', () => {
   const body = { contentLength: 0, contentType: 'text/plain', dropContentEncoding: true }
   const facts = factsOf('/', { headers: { 'content-encoding': 'gzip', 'content-length': '99', 'content-type': 'a/b' } })
-  const environment = buildEnvironment(facts, script, body)
+  const environment = buildEnvironment({ facts, script, body })
   assert.equal(environment.get('CONTENT_LENGTH'), '0')
   assert.equal(environment.get('CONTENT_TYPE'), 'text/plain')
   for (const name of ['HTTP_CONTENT_ENCODING', 'HTTP_CONTENT_LENGTH', 'HTTP_CONTENT_TYPE']) {
     assert.equal(environment.has(name), false)
   }
-  const kept = buildEnvironment(facts, script, { ...body, dropContentEncoding: false })
+  const kept = buildEnvironment({ facts, script, body: { ...body, dropContentEncoding: false } })
   assert.equal(kept.get('HTTP_CONTENT_ENCODING'), 'gzip')
 })
 
 test('says nothing of a body, a port, an address or a root that is not there', () => {
   const facts = factsOf('/', { remotePort: '', serverAddress: '', remoteAddress: '', host: undefined })
-  const environment = buildEnvironment(facts, { ...script, documentRoot: '' }, noBody)
+  const environment = buildEnvironment({ facts, script: { ...script, documentRoot: '' }, body: noBody })
   for (const name of [
     'CONTENT_LENGTH',
     'CONTENT_TYPE',

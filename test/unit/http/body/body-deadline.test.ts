@@ -5,6 +5,7 @@ import { BodyDeadline } from '../../../../lib/http/body/body-deadline.ts'
 import { readBody } from '../../../../lib/http/body/body-reading.ts'
 import { BodySource } from '../../../../lib/http/body/body-source.ts'
 import type { ClientRequest } from '../../../../lib/http/body/client-request.ts'
+import { STAYING } from '../../../support/awaited-client.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -19,8 +20,7 @@ function scene(): { req: ClientRequest; send: PassThrough; deadline: BodyDeadlin
 test('a body that is read gives a client up that sends nothing, and not one that sends a byte now and then', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { req, send, deadline, reasons } = scene()
-  const { signal } = new AbortController()
-  const reading = readBody(req, { signal, deadline, take: () => undefined })
+  const reading = readBody(req, { client: STAYING, deadline, take: () => undefined })
   for (let byte = 0; byte < 50; byte += 1) {
     t.mock.timers.tick(999)
     send.write('x')
@@ -42,7 +42,7 @@ test('a body that is read gives nobody up while its reader is busy', async (t) =
   const busy = new Promise<void>((resolve) => {
     taken = resolve
   })
-  const reading = readBody(req, { signal: new AbortController().signal, deadline, take: () => busy })
+  const reading = readBody(req, { client: STAYING, deadline, take: () => busy })
   send.write('x')
   await turn()
   t.mock.timers.tick(100_000)

@@ -7,6 +7,7 @@ import express from 'express'
 import express4 from 'express4'
 import { FastCgiError } from '../../../../lib/errors.ts'
 import { receiveBody } from '../../../../lib/http/body/request-body.ts'
+import { STAYING } from '../../../support/awaited-client.ts'
 import { ask } from '../../../support/http-client.ts'
 import { listen } from '../../../support/listen.ts'
 
@@ -60,7 +61,7 @@ async function receive(
 async function receiveHere(req: IncomingMessage, res: ServerResponse): Promise<Received> {
   try {
     const rules = { requestBuffering: 'auto', bodyLimit: 1024 ** 2, clientTimeout: 0 } as const
-    const body = await receiveBody(req, res, rules, { signal: new AbortController().signal, giveUp: () => undefined })
+    const body = await receiveBody(req, res, rules, STAYING)
     assert.ok(body !== null && body.content !== null)
     const { length, content, contentType, rewritten } = body
     assert.equal(content.length, length)

@@ -8,13 +8,12 @@ import type { Readable } from 'node:stream'
 import { after, describe, it } from 'node:test'
 import { FastCgiError } from '../../../../lib/errors.ts'
 import { type BodyRules, type RequestBody, receiveBody } from '../../../../lib/http/body/request-body.ts'
+import { LeavingClient, STAYING } from '../../../support/awaited-client.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { ask } from '../../../support/http-client.ts'
 import { listen } from '../../../support/listen.ts'
 
 const RULES: BodyRules = { requestBuffering: 'auto', bodyLimit: 1024 ** 3, clientTimeout: 0 }
-const NEVER = new AbortController().signal
-const NOBODY = (): void => undefined
 
 async function readAll(source: Readable): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -36,7 +35,7 @@ interface Received {
 
 async function receive(req: IncomingMessage, res: ServerResponse, rules: Partial<BodyRules> = {}): Promise<Received> {
   try {
-    const given = receiveBody(req, res, { ...RULES, ...rules }, { signal: NEVER, giveUp: NOBODY })
+    const given = receiveBody(req, res, { ...RULES, ...rules }, STAYING)
     const body = await given
     if (body === null) return { none: true, sync: given === null }
     const bytes = body.content ?? (await readAll(body.open()))
@@ -181,7 +180,7 @@ describe('receiveBody, unknown length', () => {
     const before = readdirSync(tmpdir()).filter((name) => name.startsWith('express-fastcgi-'))
     let body: RequestBody | null = null
     const server = createServer(async (req, res) => {
-      body = await receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY })
+      body = await receiveBody(req, res, RULES, STAYING)
       res.end()
     })
     await using listening = await listen(server)
@@ -258,7 +257,7 @@ describe('receiveBody, a client that leaves', () => {
   it('ends no process when nobody reads the body any more', async () => {
     let left = false
     const server = createServer((req, res) => {
-      const body = receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY }) as RequestBody
+      const body = receiveBody(req, res, RULES, STAYING) as RequestBody
       const source = body.open()
       source.once('data', () => source.pause())
       req.once('close', () => {
@@ -276,15 +275,15 @@ describe('receiveBody, a client that leaves', () => {
     await new Promise(setImmediate)
   })
 
-  it('is waited for no longer than the signal says', async () => {
+  it('is waited for no longer than its client stays', async () => {
     const reason = new FastCgiError('ERR_FCGI_TIMEOUT')
     const results: unknown[] = []
     const server = createServer(async (req, res) => {
-      const controller = new AbortController()
-      setImmediate(() => controller.abort(reason))
+      const leaving = new LeavingClient()
+      setImmediate(() => leaving.leave(reason))
       for (let times = 0; times < 2; times += 1) {
         try {
-          await receiveBody(req, res, RULES, { signal: controller.signal, giveUp: NOBODY })
+          await receiveBody(req, res, RULES, leaving)
         } catch (error) {
           results.push(error)
         }
@@ -357,7 +356,7 @@ describe('receiveBody, a body that nobody wants', () => {
   it('is drained, so that the connection serves the next request', async () => {
     for (const open of [false, true]) {
       const server = createServer(async (req, res) => {
-        const body = await receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY })
+        const body = await receiveBody(req, res, RULES, STAYING)
         if (open) body?.open().once('data', () => undefined)
         body?.close()
         res.end(`answer to ${req.method}.`)
@@ -377,7 +376,7 @@ describe('receiveBody, a body that nobody wants', () => {
     const server = createServer((req, res) => {
       const { socket } = req
       bytesRead = () => socket.bytesRead
-      const body = receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY }) as RequestBody
+      const body = receiveBody(req, res, RULES, STAYING) as RequestBody
       body.close()
       res.end('the answer.')
     })
@@ -396,7 +395,7 @@ describe('receiveBody, a body that nobody wants', () => {
 
   it('may be destroyed by its reader without the answer or the next request', async () => {
     const server = createServer((req, res) => {
-      const body = receiveBody(req, res, RULES, { signal: NEVER, giveUp: NOBODY }) as RequestBody | null
+      const body = receiveBody(req, res, RULES, STAYING) as RequestBody | null
       if (body === null) return void res.end('the next answer.')
       const source = body.open()
       source.once('data', () => {
