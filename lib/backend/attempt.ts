@@ -114,10 +114,10 @@ export class Attempt implements AnswerReceiver {
     if (!reuse && pool.idle > 0 && !mayRunTwice(method)) return this.#send(pool.replace())
     const connection = pool.connect(distrustKept || probe)
     if (connection instanceof Connection) this.#send(connection)
-    else void connection.then(this.#send)
+    else void connection.then((made) => this.#send(made))
   }
 
-  readonly #send = (connection: Connection): void => {
+  #send(connection: Connection): void {
     const { backend, generation, probe } = this.#place
     if (this.#cancelled !== null) {
       backend.health.abandonProbe(generation)

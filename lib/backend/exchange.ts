@@ -87,10 +87,10 @@ export class Exchange implements AttemptOwner {
     if (this.#cancelled !== null) return this.#finish(this.#cancelled)
     const preparing = this.#group.prepare(() => ({ ...this.options.limits, signal: this.signal }))
     if (preparing === null) this.#findPlace()
-    else this.#await(preparing, this.#findPlace)
+    else this.#await(preparing, () => this.#findPlace())
   }
 
-  readonly #findPlace = (): void => {
+  #findPlace(): void {
     let place: TakenPlace | null
     try {
       place = this.#group.take({ client: this.options.client, tried: this.#tried })
@@ -99,7 +99,7 @@ export class Exchange implements AttemptOwner {
       return this.#finish(this.#failure ?? asFastCgiError(error))
     }
     if (place !== null) this.#usePlace(place)
-    else this.#await(this.#waitForPlace(), this.#usePlace)
+    else this.#await(this.#waitForPlace(), (turn) => this.#usePlace(turn))
   }
 
   #waitForPlace(): Promise<TakenPlace> {
@@ -108,7 +108,7 @@ export class Exchange implements AttemptOwner {
     return this.#group.wait({ request, client, queueTimeout, queueLimit, tried: this.#tried }, this.signal)
   }
 
-  readonly #usePlace = (place: TakenPlace): void => {
+  #usePlace(place: TakenPlace): void {
     const attempt = new Attempt(place, this)
     this.#attempt = attempt
     // Between its turn in the queue and this one the client may have left.

@@ -16,8 +16,10 @@ export class ClientWatch {
     this.#req = req
     this.#res = res
     res.on('close', this.#onClose)
-    if (hasLeft(req, res)) this.#onClose()
-    else if (!('stream' in res) && res.socket === null) this.#leaveQueue = joinQueue(req.socket, this.#onClose)
+    if ('stream' in res) {
+      if (res.stream === undefined || res.stream.destroyed || res.stream.closed) this.#onClose()
+    } else if (res.destroyed) this.#onClose()
+    else if (res.socket === null) this.#waitInQueue(req)
   }
 
   /** Throws when the client has left. */
@@ -49,15 +51,16 @@ export class ClientWatch {
     if (!isWhole(this.#res) && this.#error === null) this.#leave(new FastCgiError('ERR_FCGI_CLIENT_GONE'))
   }
 
+  /** Its answer waits for those before it on the connection. */
+  #waitInQueue({ socket }: IncomingMessage): void {
+    if (socket.destroyed) this.#onClose()
+    else this.#leaveQueue = joinQueue(socket, this.#onClose)
+  }
+
   #leave(error: FastCgiError): void {
     this.#error = error
     this.#listener?.(error)
   }
-}
-
-function hasLeft(req: IncomingMessage, res: ServerResponse | Http2ServerResponse): boolean {
-  if ('stream' in res) return res.stream === undefined || res.stream.destroyed || res.stream.closed
-  return res.destroyed || (res.socket === null && req.socket.destroyed)
 }
 
 /** Whether the answer was ended and is out; Node calls that of an HTTP/2 stream finished also where the client has reset it. */

@@ -59,14 +59,14 @@ export class ScriptRun {
     const { req, res, resolution, hasBody } = this.#request
     try {
       const body = hasBody ? receiveBody(req, res, resolution.location, this.#watch) : null
-      if (body instanceof Promise) body.then(this.#send).catch(this.#fail)
+      if (body instanceof Promise) body.then((received) => this.#send(received)).catch((error) => this.#fail(error))
       else this.#send(body)
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  readonly #send = (body: RequestBody | null): void => {
+  #send(body: RequestBody | null): void {
     this.#body = body
     this.#watch.check()
     const { group, facts, resolution } = this.#request
@@ -107,7 +107,7 @@ export class ScriptRun {
   readonly #exchanged = (failure: FastCgiError | null): void => {
     const answer = this.#answer
     const error = failure ?? answer?.intercepted ?? null
-    if (error !== null) return process.nextTick(this.#fail, error)
+    if (error !== null) return process.nextTick(() => this.#fail(error))
     const localRedirect = answer?.localRedirect ?? null
     this.#trace.end(this.#request.res.statusCode)
     this.#close()
@@ -115,7 +115,7 @@ export class ScriptRun {
     else process.nextTick(this.#done, null, localRedirect)
   }
 
-  readonly #fail = (thrown: unknown): void => {
+  #fail(thrown: unknown): void {
     const error = asFastCgiError(thrown)
     this.#trace.fail(error)
     this.#close()

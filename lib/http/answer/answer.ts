@@ -26,7 +26,8 @@ export interface AnswerOptions {
 /** The answer of an exchange on its way: FCGI_STDOUT to the client, FCGI_STDERR to the log. */
 export class Answer implements AnswerSink, AnswerSource {
   readonly #writer: ResponseWriter
-  readonly #stderr: StderrLog
+  /** Made for the first byte of it: most scripts write none. */
+  #stderr: StderrLog | null = null
   readonly #options: AnswerOptions
   #exchange: Exchange | null = null
   #intercepted: FastCgiError | null = null
@@ -35,14 +36,8 @@ export class Answer implements AnswerSink, AnswerSource {
   constructor(options: AnswerOptions) {
     const { request, res, rules } = options
     this.#options = options
-    this.#stderr = new StderrLog(options.log, request)
-    this.#writer = new ResponseWriter({
-      method: request.method,
-      res,
-      rules,
-      source: this,
-      warn: (message) => this.#warn(message),
-    })
+    const { method } = request
+    this.#writer = new ResponseWriter({ method, res, rules, source: this, warn: (message) => this.#warn(message) })
   }
 
   /** The exchange that is held back where the client is slow. */
@@ -70,6 +65,8 @@ export class Answer implements AnswerSink, AnswerSource {
   }
 
   stderr(content: Buffer): void {
+    const { log, request } = this.#options
+    this.#stderr ??= new StderrLog(log, request)
     this.#stderr.write(content)
   }
 
@@ -93,7 +90,7 @@ export class Answer implements AnswerSink, AnswerSource {
 
   /** Nothing more comes, whole or not. */
   close(): void {
-    this.#stderr.end()
+    this.#stderr?.end()
     this.#writer.discard()
   }
 

@@ -37,7 +37,7 @@ export interface ClientResponse {
   readonly _expect_continue?: boolean
   /** HTTP/1 only, not documented: it was told. */
   readonly _sent100?: boolean
-  hasHeader(name: string): boolean
+  getHeaderNames(): string[]
   getHeader(name: string): number | string | string[] | undefined
   setHeader(name: string, value: number | string | string[]): unknown
   removeHeader(name: string): void

@@ -20,7 +20,7 @@ const SHARED: ReadonlySet<string> = new Set(['set-cookie', 'vary'])
 const JOINED: ReadonlySet<string> = new Set(['content-encoding', 'content-language'])
 
 /** Whoever writes the body frames it: what middleware said about its framing is void. */
-const FRAMING: readonly string[] = ['Content-Length', 'Transfer-Encoding', 'Trailer']
+const FRAMING: readonly string[] = ['content-length', 'transfer-encoding', 'trailer']
 
 /** Sends early hints (RFC 8297). Why they were not sent, if they were not. */
 export function sendHints(res: ClientResponse, links: readonly string[]): string | null {
@@ -38,8 +38,10 @@ export function sendHints(res: ClientResponse, links: readonly string[]): string
 
 /** Hands the head to Node, which sends it with the first bytes of the body (HTTP/2: at once). */
 export function writeHead(res: ClientResponse, head: OutgoingHead): void {
-  for (const name of FRAMING) if (res.hasHeader(name)) res.removeHeader(name)
-  setFields(res, head.fields)
+  // Asked once: behind Express, which gives each response another prototype, every look at one takes several times as long.
+  const present = res.getHeaderNames()
+  if (present.length > 0) clearWay(res, head, present)
+  setFields(res, head.fields, present)
   // Last, as Node reads the bytes of a Content-Disposition behind a Content-Length as UTF-8.
   if (head.length !== null) res.setHeader('Content-Length', head.length)
   // HTTP/2 has no reason phrase (RFC 9113 section 8.3.2).
@@ -50,30 +52,37 @@ export function writeHead(res: ClientResponse, head: OutgoingHead): void {
   }
 }
 
+/** Takes away what middleware has set and is not true of this answer. */
+function clearWay(res: ClientResponse, { fields }: OutgoingHead, present: readonly string[]): void {
+  for (const name of FRAMING) if (present.includes(name)) res.removeHeader(name)
+  // X-Powered-By is PHP's own: without one (expose_php off) Express's default would be untrue.
+  if (!present.includes('x-powered-by') || fields.some(({ key }) => key === 'x-powered-by')) return
+  if (res.getHeader('x-powered-by') === 'Express') res.removeHeader('x-powered-by')
+}
+
 /**
  * While an answer waits its turn on its connection (pipelining), Node puts its head before all that it holds of it, unless text comes
- * with the head: a 100 or early hints would then stand in the body, and what they push out would begin the next answer.
+ * with the head: a 100 or early hints would then stand in the body, and what they push out would begin the next answer. HTTP/1 alone.
  */
 export function keepHeadBehindInterim(res: ClientResponse): void {
-  if (res.stream === undefined && res.socket === null) res.write('', 'latin1')
+  if (res.socket === null) res.write('', 'latin1')
 }
 
 /**
  * Each field replaces one of the same name. Not one array for `writeHead`, which middleware that wraps it (sessions, compression)
- * does not understand when a field stands in it twice.
+ * does not understand when a field stands in it twice. `present`: what middleware has set.
  */
-function setFields(res: ClientResponse, fields: readonly HeaderField[]): void {
+function setFields(res: ClientResponse, fields: readonly HeaderField[], present: readonly string[]): void {
   /** By key, the name that came first. */
   const names = new Map<string, string>()
   for (const { name, key, value } of fields) {
     if (key === 'content-length') continue
     const known = names.get(key)
-    const earlier = known !== undefined || SHARED.has(key) ? res.getHeader(key) : undefined
+    const goesBehind = known !== undefined || (SHARED.has(key) && present.includes(key))
+    const earlier = goesBehind ? res.getHeader(key) : undefined
     if (known === undefined) names.set(key, name)
     res.setHeader(known ?? name, earlier === undefined ? value : added(key, earlier, value))
   }
-  // X-Powered-By is PHP's own: without one (expose_php off) Express's default would be untrue.
-  if (!names.has('x-powered-by') && res.getHeader('x-powered-by') === 'Express') res.removeHeader('x-powered-by')
 }
 
 function added(key: string, earlier: number | string | string[], value: string): string | string[] {

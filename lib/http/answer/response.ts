@@ -216,9 +216,10 @@ export class ResponseWriter {
         detail: `The script announced a Content-Length of ${meter.announced} and sent ${meter.received} bytes`,
       })
     }
-    if (state === 'held' && !this.#writeHead(answer, wholeLength(answer, this.#slices.length))) return
-    if (isOver(this.#options.res)) this.#slices.clear()
-    else this.#slices.endTo(this.#options.res)
+    if (state === 'held') {
+      if (!this.#writeHead(answer, wholeLength(answer, this.#slices.length))) return
+    } else if (isOver(this.#options.res)) return this.#slices.clear()
+    this.#slices.endTo(this.#options.res)
   }
 
   /** False where nobody takes the head any more. */

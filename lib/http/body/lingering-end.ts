@@ -25,8 +25,10 @@ export function endLingering(res: ClientResponse): void {
 
 /** Whether the end of the response closes a connection on which the client is still sending. */
 export function closesEarly(res: ClientResponse): boolean {
+  // HTTP/2 has no such property.
+  if (res.shouldKeepAlive !== false) return false
   const { req } = res
-  if (res.stream !== undefined || res.shouldKeepAlive !== false || req.complete || req.destroyed) return false
+  if (req.complete || req.destroyed) return false
   // Node calls a request without a body complete a moment after it has handed it over.
   return req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined
 }

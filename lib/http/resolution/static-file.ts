@@ -106,7 +106,7 @@ function sendFile(
     res.once('close', served)
     // An answer that waits behind another one on its connection hears of no `close`.
     client.onLeave(served)
-    stream.on('stream', () => keepHeadBehindInterim(res))
+    if (!('stream' in res)) stream.on('stream', () => keepHeadBehindInterim(res))
     stream.on('directory', absent)
     stream.on('error', (error: SendError) => {
       if (res.headersSent) breakOff(req, res)
