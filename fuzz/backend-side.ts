@@ -146,7 +146,7 @@ interface Circumstances {
   readonly tainted: boolean
 }
 
-/** Bytes: Node ends a stream whose head has 64 KiB, as nghttp2 counts them, without an answer. */
+/** Bytes: a head that has 64 KiB as nghttp2 counts them is a 502. */
 const LONGEST_HTTP2_HEAD = 50_000
 
 /** Where a whole answer may be lost on the way, and it is nobody's fault. */

@@ -40,7 +40,7 @@ export function verdictOf(judged: Judged): string | null {
   return answer.complete ? verdictOfComplete(answer, judged) : verdictOfCut(judged)
 }
 
-/** A connection of HTTP/1.0 that is reset may lose what was sent on it; HTTP/2 has heads that it cannot send. */
+/** A connection that is reset may lose what was sent on it. */
 function mayVanish({ request, expected }: Judged): boolean {
   return expected.kind === 'either' || (request.version === '1.0' && expected.kind === 'broken')
 }

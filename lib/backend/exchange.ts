@@ -5,7 +5,7 @@ import type { AnswerSink } from './answer-sink.ts'
 import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.ts'
 import type { Backend } from './backend.ts'
 import type { ExchangeOptions } from './exchange-options.ts'
-import type { BackendGroup, TakenPlace } from './group.ts'
+import type { BackendGroup, PlaceWish, TakenPlace } from './group.ts'
 import { maySendAgain } from './retry.ts'
 
 /** Before the first attempt. */
@@ -30,6 +30,8 @@ export class Exchange implements AttemptOwner {
   #abortController: AbortController | null = null
   #cancelled: FastCgiError | null = null
   #attempts = 0
+  /** While it waits for a place. */
+  #wish: PlaceWish | null = null
   #attempt: Attempt | null = null
   /** Where attempts have failed. */
   #tried: readonly Backend[] = NONE
@@ -57,7 +59,14 @@ export class Exchange implements AttemptOwner {
     if (this.#cancelled !== null) return
     this.#cancelled = error
     this.#abortController?.abort(error)
+    if (this.#wish !== null) this.#leaveQueue(this.#wish, error)
     this.#attempt?.cancel(error)
+  }
+
+  #leaveQueue(wish: PlaceWish, error: FastCgiError): void {
+    this.#wish = null
+    this.#group.leave(wish)
+    this.#finish(error)
   }
 
   /** Reads no more of the answer for now. */
@@ -99,19 +108,28 @@ export class Exchange implements AttemptOwner {
       return this.#finish(this.#failure ?? asFastCgiError(error))
     }
     if (place !== null) this.#usePlace(place)
-    else this.#await(this.#waitForPlace(), (turn) => this.#usePlace(turn))
+    else this.#waitForPlace()
   }
 
-  #waitForPlace(): Promise<TakenPlace> {
+  #waitForPlace(): void {
     const { request, client, limits } = this.options
     const { queueTimeout, queueLimit } = limits
-    return this.#group.wait({ request, client, queueTimeout, queueLimit, tried: this.#tried }, this.signal)
+    const admit = (place: TakenPlace): void => {
+      this.#wish = null
+      queueMicrotask(() => this.#usePlace(place))
+    }
+    const refuse = (error: FastCgiError): void => {
+      this.#wish = null
+      this.#finish(error)
+    }
+    this.#wish = { request, client, tried: this.#tried, queueTimeout, queueLimit, admit, refuse }
+    this.#group.wait(this.#wish)
   }
 
   #usePlace(place: TakenPlace): void {
     const attempt = new Attempt(place, this)
     this.#attempt = attempt
-    // Between its turn in the queue and this one the client may have left.
+    // The client may have left since its turn in the queue.
     if (this.#cancelled !== null) attempt.cancel(this.#cancelled)
     attempt.begin(this.#distrustKept)
   }

@@ -33,8 +33,8 @@ export interface TakenPlace {
   readonly probe: boolean
 }
 
-/** A request in the queue. */
-interface GroupWish extends Wish, PlaceRequest {
+/** A request in the queue. It must not use its place before the call that gives it has returned. */
+export interface PlaceWish extends Wish<TakenPlace>, PlaceRequest {
   /** For diagnostics. */
   readonly request: number
 }
@@ -49,7 +49,7 @@ export class BackendGroup implements PlaceTaker {
   /** The balance binds each client to a backend: for that it waits, however free the others are. */
   readonly #sticky: boolean
   readonly #named: readonly Server[]
-  readonly #queue: WaitQueue<GroupWish, TakenPlace> = new WaitQueue()
+  readonly #queue: WaitQueue<PlaceWish, TakenPlace> = new WaitQueue()
   #all: readonly Backend[] = []
   /** Those that are up and first in rank: what a first attempt chooses from. */
   #tier: readonly Backend[] = []
@@ -58,7 +58,7 @@ export class BackendGroup implements PlaceTaker {
   /** Those that are not up, and are wanted back. */
   #missing: readonly Backend[] = []
   /** With a sticky balance: the backend of each wish, as long as nothing changes. A choice costs a hash for each candidate. */
-  #bound = new WeakMap<GroupWish, Backend>()
+  #bound = new WeakMap<PlaceWish, Backend>()
 
   constructor(options: GroupOptions) {
     this.#options = options
@@ -105,18 +105,20 @@ export class BackendGroup implements PlaceTaker {
     return backend === null ? null : takenOn(backend, false)
   }
 
-  /**
-   * Resolves at this request's turn, with a place that was taken.
-   * @throws FastCgiError ERR_FCGI_QUEUE_FULL, ERR_FCGI_QUEUE_TIMEOUT, ERR_FCGI_DOWN, or the signal's reason
-   */
-  wait(wish: GroupWish, signal: AbortSignal): Promise<TakenPlace> {
+  /** Waits for a place that will have been taken; refused with ERR_FCGI_QUEUE_FULL, ERR_FCGI_QUEUE_TIMEOUT or ERR_FCGI_DOWN. */
+  wait(wish: PlaceWish): void {
     for (const backend of this.#untried(wish.tried)) backend.pool.want()
     // One that the queue refuses does not wait.
     if (channels.poolWait.hasSubscribers && this.#queue.length < wish.queueLimit) {
       const waiting = this.#queue.length + 1
       channels.poolWait.publish({ request: wish.request, location: this.#options.name, waiting })
     }
-    return this.#queue.wait(wish, signal)
+    this.#queue.enter(wish)
+  }
+
+  /** Waits no more. */
+  leave(wish: PlaceWish): void {
+    this.#queue.leave(wish)
   }
 
   /** There is one that is up and was not tried. */
@@ -181,11 +183,11 @@ export class BackendGroup implements PlaceTaker {
     return this.#tier
   }
 
-  #suits(backend: Backend, wish: GroupWish): boolean {
+  #suits(backend: Backend, wish: PlaceWish): boolean {
     return this.#sticky ? this.#boundOf(wish) === backend : this.#untried(wish.tried).includes(backend)
   }
 
-  #boundOf(wish: GroupWish): Backend | null {
+  #boundOf(wish: PlaceWish): Backend | null {
     const known = this.#bound.get(wish)
     if (known !== undefined) return known
     const candidates = this.#untried(wish.tried)

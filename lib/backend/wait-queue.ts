@@ -9,15 +9,13 @@ export interface WaitLimits {
   readonly queueLimit: number
 }
 
-/** A request that wants to wait. */
-export interface Wish extends WaitLimits {
+/** A request that wants to wait. Either `admit` or `refuse` is called, once, unless it leaves. */
+export interface Wish<Turn> extends WaitLimits {
   /** Whom it serves: turns go round between clients. */
   readonly client: string
-}
-
-interface Waiter<W, Turn> {
-  readonly wish: W
+  /** It is its turn. */
   admit(turn: Turn): void
+  /** ERR_FCGI_QUEUE_FULL, ERR_FCGI_QUEUE_TIMEOUT, or what {@link WaitQueue.refuse} says. */
   refuse(error: FastCgiError): void
 }
 
@@ -26,54 +24,51 @@ interface Waiter<W, Turn> {
  * thousand times at once delays no other by more than one. Never more than allowed and never longer. Bounded here and not in
  * generic-pool, whose waiters cannot leave: clients that have gone would fill the queue.
  */
-export class WaitQueue<W extends Wish, Turn> {
-  /** The client whose turn is next comes first; the waiters of each in their order. Both let anyone leave from the middle. */
-  readonly #clients = new Map<string, Set<Waiter<W, Turn>>>()
+export class WaitQueue<W extends Wish<Turn>, Turn> {
+  /** The client whose turn is next comes first; the wishes of each in their order. Both let anyone leave from the middle. */
+  readonly #clients = new Map<string, Map<W, Deadline>>()
   #length = 0
 
   get length(): number {
     return this.#length
   }
 
-  /**
-   * Resolves at this request's turn.
-   * @throws FastCgiError ERR_FCGI_QUEUE_FULL, ERR_FCGI_QUEUE_TIMEOUT, what {@link refuse} says, or the signal's reason when the
-   * client leaves
-   */
-  wait(wish: W, signal: AbortSignal): Promise<Turn> {
-    if (signal.aborted) return Promise.reject(signal.reason)
-    if (this.#length >= wish.queueLimit) return Promise.reject(queueFull(wish))
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#remove(waiter)
-        deadline.clear()
-        signal.removeEventListener('abort', aborted)
-      }
-      const refuse = (error: unknown): void => {
-        leave()
-        reject(error)
-      }
-      const admit = (turn: Turn): void => {
-        leave()
-        resolve(turn)
-      }
-      const waiter: Waiter<W, Turn> = { wish, admit, refuse }
-      const aborted = (): void => refuse(signal.reason)
-      const deadline = new Deadline()
-      deadline.arm(wish.queueTimeout, () => refuse(queueTimeout(wish)))
-      signal.addEventListener('abort', aborted, { once: true })
-      this.#add(waiter)
+  /** Waits, or is refused at once. */
+  enter(wish: W): void {
+    if (this.#length >= wish.queueLimit) return wish.refuse(queueFull(wish))
+    const deadline = new Deadline()
+    const { client } = wish
+    const wishes = this.#clients.get(client)
+    if (wishes === undefined) this.#clients.set(client, new Map([[wish, deadline]]))
+    else wishes.set(wish, deadline)
+    this.#length += 1
+    deadline.arm(wish.queueTimeout, () => {
+      this.leave(wish)
+      wish.refuse(queueTimeout(wish))
     })
   }
 
-  /** Lets the next one go on whose wish suits; false when there is none. Its client comes last then. */
+  /** Waits no more, if it did: its client has gone. */
+  leave(wish: W): void {
+    const { client } = wish
+    const wishes = this.#clients.get(client)
+    const deadline = wishes?.get(wish)
+    if (wishes === undefined || deadline === undefined) return
+    deadline.clear()
+    wishes.delete(wish)
+    this.#length -= 1
+    if (wishes.size === 0) this.#clients.delete(client)
+  }
+
+  /** Lets the next one go on that suits; false when there is none. Its client comes last then. */
   admitNext(turn: Turn, suits: (wish: W) => boolean): boolean {
-    for (const [client, waiters] of this.#clients) {
-      for (const waiter of waiters) {
-        if (!suits(waiter.wish)) continue
+    for (const [client, wishes] of this.#clients) {
+      for (const wish of wishes.keys()) {
+        if (!suits(wish)) continue
         this.#clients.delete(client)
-        this.#clients.set(client, waiters)
-        waiter.admit(turn)
+        this.#clients.set(client, wishes)
+        this.leave(wish)
+        wish.admit(turn)
         return true
       }
     }
@@ -82,35 +77,21 @@ export class WaitQueue<W extends Wish, Turn> {
 
   /** Sends away those for whom there is an error. */
   refuse(refusal: (wish: W) => FastCgiError | null): void {
-    for (const waiters of [...this.#clients.values()]) {
-      for (const waiter of [...waiters]) {
-        const error = refusal(waiter.wish)
-        if (error !== null) waiter.refuse(error)
+    for (const wishes of [...this.#clients.values()]) {
+      for (const wish of [...wishes.keys()]) {
+        const error = refusal(wish)
+        if (error === null) continue
+        this.leave(wish)
+        wish.refuse(error)
       }
     }
   }
 
-  /** How many wait whose wish suits. */
+  /** How many wait that suit. */
   count(suits: (wish: W) => boolean): number {
     let count = 0
-    for (const waiters of this.#clients.values()) for (const { wish } of waiters) if (suits(wish)) count += 1
+    for (const wishes of this.#clients.values()) for (const wish of wishes.keys()) if (suits(wish)) count += 1
     return count
-  }
-
-  #add(waiter: Waiter<W, Turn>): void {
-    const { client } = waiter.wish
-    const waiters = this.#clients.get(client)
-    if (waiters === undefined) this.#clients.set(client, new Set([waiter]))
-    else waiters.add(waiter)
-    this.#length += 1
-  }
-
-  #remove(waiter: Waiter<W, Turn>): void {
-    const { client } = waiter.wish
-    const waiters = this.#clients.get(client)
-    if (waiters?.delete(waiter) !== true) return
-    this.#length -= 1
-    if (waiters.size === 0) this.#clients.delete(client)
   }
 }
 

@@ -1,3 +1,5 @@
+import type { HeaderField } from './response-fields.ts'
+
 /** A chunk's size line (RFC 9112 section 7.1): hexadecimal digits, perhaps extensions, CRLF. */
 const SIZE_LINE = /^[0-9a-f]{1,16}[ \t]*(?:;[^\r\n]*)?\r\n/i
 
@@ -13,4 +15,9 @@ export function isChunkCoded(body: Buffer): boolean | undefined {
   if (SIZE_LINE.test(begin)) return true
   if (begin.length < LONGEST_SIZE_LINE && BEGUN_SIZE_LINE.test(begin)) return undefined
   return false
+}
+
+/** Whether a head says that its body is in the chunked coding. */
+export function claimsChunked(fields: readonly HeaderField[]): boolean {
+  return fields.some(({ key, value }) => key === 'transfer-encoding' && /\bchunked\b/i.test(value))
 }

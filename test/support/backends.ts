@@ -1,5 +1,5 @@
 import type { Balance } from '../../lib/backend/balance.ts'
-import { BackendGroup, type PlaceRequest, type TakenPlace } from '../../lib/backend/group.ts'
+import { BackendGroup, type PlaceRequest, type PlaceWish, type TakenPlace } from '../../lib/backend/group.ts'
 import type { NameLookup } from '../../lib/backend/name-lookup.ts'
 import { Server, type ServerOptions, type ServerParts } from '../../lib/backend/server.ts'
 import type { WaitLimits } from '../../lib/backend/wait-queue.ts'
@@ -52,9 +52,25 @@ export interface Waiting extends Partial<WaitLimits>, Partial<PlaceRequest> {
 
 /** A place as an exchange takes it: at once, or at its turn. */
 export async function place(group: BackendGroup, waiting: Waiting = {}): Promise<TakenPlace> {
-  const { signal = new AbortController().signal, client = 'c', tried = [], ...limits } = waiting
+  const { signal, client = 'c', tried = [], ...limits } = waiting
   const wish = { request: 1, queueTimeout: 30_000, queueLimit: 100, client, tried, ...limits }
-  return group.take(wish) ?? (await group.wait(wish, signal))
+  return group.take(wish) ?? (await placeAtTurn(group, wish, signal))
+}
+
+/** A place as an exchange waits for it. */
+export function placeAtTurn(
+  group: BackendGroup,
+  asked: Omit<PlaceWish, 'admit' | 'refuse'>,
+  signal?: AbortSignal,
+): Promise<TakenPlace> {
+  return new Promise((resolve, reject) => {
+    const wish = { ...asked, admit: resolve, refuse: reject }
+    signal?.addEventListener('abort', () => {
+      group.leave(wish)
+      reject(signal.reason)
+    })
+    group.wait(wish)
+  })
 }
 
 /** A name whose addresses the test says. */

@@ -1,4 +1,4 @@
-import { isChunkCoded } from '../../cgi/chunked-coding.ts'
+import { claimsChunked, isChunkCoded } from '../../cgi/chunked-coding.ts'
 import { ContentMeter } from '../../cgi/content-meter.ts'
 import { badHead } from '../../cgi/response-fields.ts'
 import { type ResponseHead, ResponseHeadParser } from '../../cgi/response-head.ts'
@@ -7,6 +7,7 @@ import { FastCgiError } from '../../errors.ts'
 import { type AnswerSource, BackPressure } from './back-pressure.ts'
 import { type ClientResponse, isOver } from './client-response.ts'
 import { endToEndFields, type FieldRules } from './hop-by-hop.ts'
+import { refuseLongHead } from './http2-head.ts'
 import { interceptedError } from './intercepted.ts'
 import { sendHints, writeHead } from './response-head.ts'
 import { ResponseSlices } from './response-slices.ts'
@@ -154,7 +155,7 @@ export class ResponseWriter {
     const redirected = rules.localRedirects && responseKind(head) === 'local-redirect'
     const intercepted = rules.interceptErrors && head.status >= 400
     this.#state = redirected || intercepted ? 'draining' : 'held'
-    this.#perhapsChunked = answer.hasContent && claimsChunked(head)
+    this.#perhapsChunked = answer.hasContent && claimsChunked(head.fields)
     if (redirected) this.#localRedirect = fieldValue(head.fields, 'location') ?? null
     this.#take(answer, rest)
     if (intercepted) throw interceptedError(head)
@@ -231,7 +232,9 @@ export class ResponseWriter {
       this.discard()
       return false
     }
-    writeHead(res, { status: head.status, reason: head.reason, fields: endToEndFields(head.fields, rules), length })
+    const fields = endToEndFields(head.fields, rules)
+    refuseLongHead(res, fields)
+    writeHead(res, { status: head.status, reason: head.reason, fields, length })
     this.#begun = true
     return true
   }
@@ -243,8 +246,4 @@ function wholeLength({ head, meter, hasContent }: Answer, length: number): numbe
   // RFC 9110 section 8.6: never with 204; with 205 nothing may follow; to HEAD and with 304 that of the answer to GET.
   if (head.status === 204) return null
   return head.status === 205 ? 0 : meter.announced
-}
-
-function claimsChunked(head: ResponseHead): boolean {
-  return head.fields.some((field) => field.key === 'transfer-encoding' && /\bchunked\b/i.test(field.value))
 }

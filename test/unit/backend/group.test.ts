@@ -8,7 +8,7 @@ import type { BackendGroup, TakenPlace } from '../../../lib/backend/group.ts'
 import type { Server, ServerOptions } from '../../../lib/backend/server.ts'
 import { channels } from '../../../lib/diagnostics.ts'
 import { FastCgiError } from '../../../lib/errors.ts'
-import { groupOf, lookupOf, only, place, serverFor, serverOptions } from '../../support/backends.ts'
+import { groupOf, lookupOf, only, place, placeAtTurn, serverFor, serverOptions } from '../../support/backends.ts'
 import { staysQuiet } from '../../support/quiet-process.ts'
 
 const REFUSED = new FastCgiError('ERR_FCGI_CONNECT', { detail: 'Nothing listens' })
@@ -386,7 +386,7 @@ describe('BackendGroup.wait', { timeout: 30_000 }, () => {
     const abortController = new AbortController()
     const leaving = place(group, { signal: abortController.signal })
     const full = { client: 'd', tried: NONE, request: 1, queueTimeout: 0, queueLimit: 1 }
-    await assert.rejects(group.wait(full, abortController.signal), { code: 'ERR_FCGI_QUEUE_FULL' })
+    await assert.rejects(placeAtTurn(group, full), { code: 'ERR_FCGI_QUEUE_FULL' })
     await assert.rejects(place(group, { queueTimeout: 5 }), { code: 'ERR_FCGI_QUEUE_TIMEOUT' })
     const gone = new Error('gone')
     abortController.abort(gone)
@@ -400,10 +400,9 @@ describe('BackendGroup.wait', { timeout: 30_000 }, () => {
     const messages: unknown[] = []
     const listener = (message: unknown): void => void messages.push(message)
     subscribe(channels.poolWait.name, listener)
-    const { signal } = new AbortController()
     const wish = { client: 'c', tried: NONE, queueTimeout: 0, queueLimit: 2 }
-    const waiting = [group.wait({ ...wish, request: 7 }, signal), group.wait({ ...wish, request: 8 }, signal)]
-    await assert.rejects(group.wait({ ...wish, request: 9 }, signal), { code: 'ERR_FCGI_QUEUE_FULL' })
+    const waiting = [placeAtTurn(group, { ...wish, request: 7 }), placeAtTurn(group, { ...wish, request: 8 })]
+    await assert.rejects(placeAtTurn(group, { ...wish, request: 9 }), { code: 'ERR_FCGI_QUEUE_FULL' })
     unsubscribe(channels.poolWait.name, listener)
     assert.deepEqual(messages, [
       { request: 7, location: 'app', waiting: 1 },
