@@ -15,9 +15,8 @@ const UNBOUNDED = Number.MAX_SAFE_INTEGER
 
 /**
  * The connections to one address, and the places for requests on them: who wants a connection takes a place first. generic-pool keeps
- * the connections; how many there may be is the {@link Allowance}'s to say, and who waits for a place is known to the owner.
- *
- * What is used all the time is not given back to generic-pool in between (it would take 5 µs of promises), but kept {@link AtHand}.
+ * the connections but for those {@link AtHand}, which would else cost 5 µs of promises a request; how many there may be is the
+ * {@link Allowance}'s to say, and who waits for a place is known to the owner.
  */
 export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   readonly #options: PoolOptions
@@ -47,13 +46,12 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     this.#atHand = new AtHand(interval, (connection) => this.#settle(this.#pool.release(connection)))
     this.#pool = createPool<Connection>(
       {
-        // Opens lazily: generic-pool calls a failing factory over and over and keeps its error to itself.
+        // Opens lazily: generic-pool calls a failing factory again and again and keeps its error to itself.
         create: async () => new Connection(options.address, this),
         destroy: async (connection) => connection.close(this.#closing === null ? 'idle' : 'shutdown'),
       },
       {
         max: UNBOUNDED,
-        min: 0,
         // The last one in is the first one out, so that those that are not needed get old.
         fifo: false,
         // At hand it has been idle for an interval at least.
@@ -65,8 +63,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   }
 
   get status(): PoolStatus {
-    const open = this.#open.size
-    const idle = this.#idle.size
+    const [open, idle] = [this.#open.size, this.#idle.size]
     return { open, idle, busy: open - idle }
   }
 
@@ -107,9 +104,8 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   connect(fresh: boolean): Connection | Promise<Connection> {
     if (fresh) this.#closeIdle(UNBOUNDED, 'failed')
     const connection = this.#atHand.take()
-    if (connection === null) return this.#acquire()
-    this.#idle.delete(connection)
-    return connection
+    if (connection !== null) this.#idle.delete(connection)
+    return connection ?? this.#acquire()
   }
 
   /** Generic-pool's latest, or a new one. */
@@ -127,7 +123,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     }
   }
 
-  /** A new connection for a place that was taken, in the stead of the one that is idle for longest; it is never kept. */
+  /** As {@link lend}, in the stead of the connection that is idle for longest. */
   replace(): Connection {
     this.#closeIdle(1, 'given up')
     return this.lend()

@@ -44,7 +44,7 @@ export class Connection implements RecordHandler {
   readonly #decoder: RecordDecoder = new RecordDecoder(this)
   #state: ConnectionState = 'new'
   #socket: Socket | null = null
-  #reading: ReadBuffer | null = null
+  readonly #reading: ReadBuffer = new ReadBuffer((bytes) => this.#read(bytes))
   #cancelOpening: (() => void) | null = null
   #request: ClientRequest | null = null
   #requests = 0
@@ -108,23 +108,22 @@ export class Connection implements RecordHandler {
 
   /** Gives the running request up, as far as the application listens, and closes. The receiver hears nothing more. */
   abort(): void {
-    if (this.#request?.wasBegun === true && !this.#request.hasEnded)
-      this.#socket?.write(encodeAbortRequest(this.#requestId))
+    const isRunning = this.#request?.wasBegun === true && !this.#request.hasEnded
+    if (isRunning) this.#socket?.write(encodeAbortRequest(this.#requestId))
     this.close('aborted')
   }
 
   /** Closes at once. A running request hears nothing more. */
   close(reason: CloseReason): void {
     if (this.#state === 'closed') return
-    const wasOpen = this.#socket !== null
     this.#enter('closed')
     this.#cancelOpening?.()
     this.#request?.abandon()
     this.#request = null
     this.#socket?.destroy()
-    this.#reading?.release()
+    this.#reading.release()
     this.#observer.connectionClosed(this)
-    if (wasOpen && channels.connectionClose.hasSubscribers) {
+    if (this.#socket !== null && channels.connectionClose.hasSubscribers) {
       channels.connectionClose.publish({ address: formatAddress(this.#address), reason, requests: this.#requests })
     }
   }
@@ -167,15 +166,13 @@ export class Connection implements RecordHandler {
   #open(request: ClientRequest, timeout: number): void {
     this.#enter('opening')
     this.#observer.connectionWaits(this)
-    const reading = new ReadBuffer(this.#onData)
-    this.#reading = reading
-    const opening = { timeout, onread: reading.onread }
+    const opening = { timeout, onread: this.#reading.onread }
     this.#cancelOpening = openSocket(this.#address, opening, (error, socket) => {
       this.#cancelOpening = null
       if (error !== null) return this.#fail(error, 'failed')
       this.#listen(socket)
-      if (channels.connectionOpen.hasSubscribers)
-        channels.connectionOpen.publish({ address: formatAddress(this.#address) })
+      const { connectionOpen } = channels
+      if (connectionOpen.hasSubscribers) connectionOpen.publish({ address: formatAddress(this.#address) })
       this.#begin(request, socket)
     })
   }
@@ -184,9 +181,8 @@ export class Connection implements RecordHandler {
     this.#socket = socket
     // Once for all requests: to put listeners on and off for each costs 1 µs.
     socket.on('drain', () => this.#request?.drained())
-    socket.on('end', () => this.#onLost(null))
     socket.on('error', (error) => this.#onLost(error))
-    socket.on('close', () => this.#onLost(null))
+    for (const event of ['end', 'close']) socket.on(event, () => this.#onLost(null))
   }
 
   #begin(request: ClientRequest, socket: Socket): void {
@@ -202,7 +198,7 @@ export class Connection implements RecordHandler {
 
   readonly #broken = (error: FastCgiError): void => this.#fail(error, 'aborted')
 
-  readonly #onData = (bytes: Buffer): void => {
+  #read(bytes: Buffer): void {
     const request = this.#request
     if (request === null || request.hasEnded) return this.close('unexpected')
     this.#noteAnswer()

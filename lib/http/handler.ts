@@ -104,10 +104,11 @@ class Serving {
     new ScriptRun(request, (error, localRedirect) => {
       if (error !== null) this.#fail(error)
       else if (localRedirect === null) this.#over()
-      else this.#redirect(facts, localRedirect)
+      else process.nextTick(() => this.#redirect(facts, localRedirect))
     }).begin()
   }
 
+  /** In a turn of its own, as what follows may be the host's `next`. */
   #redirect(facts: RequestFacts, target: string): void {
     this.#redirects += 1
     let redirected: RequestFacts
@@ -128,12 +129,18 @@ class Serving {
     else sendPlainPage(res, 404)
   }
 
+  /**
+   * In a turn of its own: what the host's error handling throws is not ours, and where Node is about to refuse the rest of a request that
+   * it has just handed over, its own answer goes first.
+   */
   #fail(thrown: unknown): void {
-    const { req } = this.#hosted
     const error = asFastCgiError(thrown)
-    logFailure(this.#gateway.log, this.#facts ?? { method: req.method ?? '', target: req.url ?? '' }, error)
-    this.#over()
-    sendFailure(error, this.#hosted)
+    process.nextTick(() => {
+      const { req } = this.#hosted
+      logFailure(this.#gateway.log, this.#facts ?? { method: req.method ?? '', target: req.url ?? '' }, error)
+      this.#over()
+      sendFailure(error, this.#hosted)
+    })
   }
 }
 

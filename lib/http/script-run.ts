@@ -103,16 +103,13 @@ export class ScriptRun {
     return this.#answer
   }
 
-  /** What follows on a failure or a redirect is the host's code: it runs behind us, so that what it throws is not taken for ours. */
   readonly #exchanged = (failure: FastCgiError | null): void => {
     const answer = this.#answer
     const error = failure ?? answer?.intercepted ?? null
-    if (error !== null) return process.nextTick(() => this.#fail(error))
-    const localRedirect = answer?.localRedirect ?? null
+    if (error !== null) return this.#fail(error)
     this.#trace.end(this.#request.res.statusCode)
     this.#close()
-    if (localRedirect === null) this.#done(null, null)
-    else process.nextTick(this.#done, null, localRedirect)
+    this.#done(null, answer?.localRedirect ?? null)
   }
 
   #fail(thrown: unknown): void {
