@@ -7,9 +7,9 @@ import { ClientWatch } from './client-watch.ts'
 import { type Next, sendFailure, sendPlainPage, sendRedirect } from './failure.ts'
 import { type Log, logFailure } from './log.ts'
 import { requestFacts } from './request/request-facts.ts'
-import type { Resolution } from './resolution/resolution.ts'
+import type { Resolution, ScriptResolution } from './resolution/resolution.ts'
 import { type StaticFile, serveStatic } from './resolution/static-file.ts'
-import { type ScriptResolution, ScriptRun } from './script-run.ts'
+import { ScriptRun } from './script-run.ts'
 
 /** What a request is served with. */
 export interface Gateway {
@@ -97,7 +97,7 @@ class Serving {
     )
   }
 
-  #run(resolution: ScriptResolution, facts: RequestFacts): void {
+  #run(resolution: ScriptResolution<ResolvedLocation>, facts: RequestFacts): void {
     const { req, res } = this.#hosted
     const group = this.#gateway.groupOf(resolution.location)
     const request = { req, res, log: this.#gateway.log, group, facts, resolution, hasBody: this.#redirects === 0 }

@@ -12,11 +12,8 @@ import { type RequestBody, receiveBody } from './body/request-body.ts'
 import { ClientWatch } from './client-watch.ts'
 import type { Log } from './log.ts'
 import { operatorParams } from './operator-params.ts'
-import type { Resolution } from './resolution/resolution.ts'
+import type { ScriptResolution } from './resolution/resolution.ts'
 import { RequestTrace } from './trace.ts'
-
-/** What is served by a script. */
-export type ScriptResolution = Extract<Resolution<ResolvedLocation>, { readonly kind: 'script' }>
 
 /** A request that a script is to answer. */
 export interface ScriptRequest {
@@ -25,7 +22,7 @@ export interface ScriptRequest {
   readonly log: Log | null
   readonly group: BackendGroup
   readonly facts: RequestFacts
-  readonly resolution: ScriptResolution
+  readonly resolution: ScriptResolution<ResolvedLocation>
   /** False after a local redirect, which takes no body along (RFC 3875 section 6.2.2). */
   readonly hasBody: boolean
 }
@@ -43,16 +40,10 @@ export class ScriptRun {
   #answer: Answer | null = null
 
   constructor(request: ScriptRequest, done: ScriptRunDone) {
-    const { req, res, facts, resolution } = request
     this.#request = request
     this.#done = done
-    this.#watch = new ClientWatch(req, res)
-    this.#trace = new RequestTrace({
-      req,
-      facts,
-      location: resolution.location.name,
-      script: resolution.script.scriptFilename,
-    })
+    this.#watch = new ClientWatch(request.req, request.res)
+    this.#trace = new RequestTrace(request)
   }
 
   begin(): void {

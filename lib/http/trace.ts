@@ -2,15 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import type { RequestFacts } from '../cgi/facts.ts'
 import { channels, type RequestStartMessage } from '../diagnostics.ts'
 import type { FastCgiError } from '../errors.ts'
+import type { ScriptResolution } from './resolution/resolution.ts'
 
 /** What is traced. */
 export interface Traced {
   readonly req: IncomingMessage
   readonly facts: RequestFacts
-  /** The location's name. */
-  readonly location: string
-  /** SCRIPT_FILENAME. */
-  readonly script: string
+  readonly resolution: ScriptResolution<{ readonly name: string }>
 }
 
 let requests = 0
@@ -19,13 +17,13 @@ let requests = 0
 export class RequestTrace {
   /** Its number: what all messages of one request share. */
   readonly request: number
-  readonly #message: RequestStartMessage
+  readonly #traced: Traced
   readonly #began: number = performance.now()
 
-  constructor({ req, facts, location, script }: Traced) {
+  constructor(traced: Traced) {
     requests += 1
     this.request = requests
-    this.#message = { request: requests, req, method: facts.method, url: facts.target, location, script }
+    this.#traced = traced
     if (channels.requestStart.hasSubscribers) channels.requestStart.publish(this.#message)
   }
 
@@ -42,5 +40,12 @@ export class RequestTrace {
   fail(error: FastCgiError): void {
     if (!channels.requestError.hasSubscribers) return
     channels.requestError.publish({ ...this.#message, error, duration: performance.now() - this.#began })
+  }
+
+  get #message(): RequestStartMessage {
+    const { req, facts, resolution } = this.#traced
+    const { location, script } = resolution
+    const { method, target: url } = facts
+    return { request: this.request, req, method, url, location: location.name, script: script.scriptFilename }
   }
 }

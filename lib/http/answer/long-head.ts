@@ -1,5 +1,5 @@
 import { badHead, type HeaderField } from '../../cgi/response-fields.ts'
-import type { ClientResponse } from './client-response.ts'
+import { type ClientResponse, isStreamResponse } from './client-response.ts'
 
 /**
  * Bytes of the longest head that Node sends over HTTP/2 (`maxSendHeaderBlockLength`, by default). The stream of a longer one would end
@@ -15,7 +15,7 @@ const NODES_OWN = 128
 
 /** Refuses a head that HTTP/2 cannot send; throws {@link FastCgiError}. */
 export function refuseLongHead(res: ClientResponse, fields: readonly HeaderField[]): void {
-  if (res.stream === undefined) return
+  if (!isStreamResponse(res)) return
   let length = NODES_OWN
   for (const name of res.getHeaderNames()) length += name.length + String(res.getHeader(name)).length + FIELD_OVERHEAD
   for (const { name, value } of fields) length += name.length + value.length + FIELD_OVERHEAD

@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { HeaderField } from '../../cgi/response-fields.ts'
-import type { ClientResponse } from './client-response.ts'
-import { isOver } from './client-response.ts'
+import { type ClientResponse, isOver, isStreamResponse } from './client-response.ts'
 
 /** What is put before the client as the head of an answer. */
 export interface OutgoingHead {
@@ -45,7 +44,7 @@ export function writeHead(res: ClientResponse, head: OutgoingHead): void {
   // Last, as Node reads the bytes of a Content-Disposition behind a Content-Length as UTF-8.
   if (head.length !== null) res.setHeader('Content-Length', head.length)
   // HTTP/2 has no reason phrase (RFC 9113 section 8.3.2).
-  if (res.stream !== undefined) res.writeHead(head.status)
+  if (isStreamResponse(res)) res.writeHead(head.status)
   else {
     res.writeHead(head.status, head.reason ?? STATUS_CODES[head.status] ?? '')
     keepHeadBehindInterim(res)

@@ -1,5 +1,5 @@
 import { Deadline } from '../../client/deadline.ts'
-import type { ClientResponse } from './client-response.ts'
+import { type ClientResponse, isStreamResponse } from './client-response.ts'
 
 /**
  * Notices that a client takes nothing of what waits for it. It looks again and again: whoever takes anything, however little, has the
@@ -52,7 +52,7 @@ export class StallWatch {
 /** Bytes that wait for the client to take them: less each time it takes some, as far as can be seen. */
 export function unsentBytes(res: ClientResponse): number {
   // HTTP/2 counts whole writes.
-  if ('stream' in res) return res.stream?.bufferSize ?? 0
+  if (isStreamResponse(res)) return res.stream.bufferSize
   // A write of many pieces leaves writableLength as a whole, the queue below it piece by piece.
   const { writableLength, _handle } = res.req.socket
   return writableLength + (_handle?.writeQueueSize ?? 0)

@@ -10,9 +10,18 @@ import { type ProgramSite, prepareSites, type ResolvableLocation, type ScriptSit
 
 type Params = Readonly<Record<string, string>>
 
+/** It is served by a script. */
+export interface ScriptResolution<L> {
+  readonly kind: 'script'
+  readonly location: L
+  readonly script: Script
+  /** Of the route. */
+  readonly params: Params
+}
+
 /** What becomes of a request. */
 export type Resolution<L> =
-  | { readonly kind: 'script'; readonly location: L; readonly script: Script; readonly params: Params }
+  | ScriptResolution<L>
   /** 301; GET and HEAD alone. */
   | { readonly kind: 'redirect'; readonly to: string }
   /** A regular file under the location's root; `path` is folded, a byte string. GET and HEAD alone. */
