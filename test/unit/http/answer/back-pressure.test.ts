@@ -15,7 +15,10 @@ class Scene {
   readonly pressure: BackPressure
 
   constructor(rules: Partial<BackPressureRules> = {}) {
-    const res = Object.assign(this.response, { destroyed: false, req: { socket: this.socket } }) as unknown as ClientResponse
+    const res = Object.assign(this.response, {
+      destroyed: false,
+      req: { socket: this.socket },
+    }) as unknown as ClientResponse
     const source = {
       pause: () => void this.calls.push('pause'),
       resume: () => void this.calls.push('resume'),

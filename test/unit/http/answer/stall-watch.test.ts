@@ -7,7 +7,10 @@ import { StallWatch, unsentBytes } from '../../../../lib/http/answer/stall-watch
 /** A response that was ended, with bytes that wait for its client. */
 function ended(): { readonly res: ClientResponse; readonly events: EventEmitter; readonly calls: string[] } {
   const events = new EventEmitter()
-  const res = Object.assign(events, { destroyed: false, req: { socket: { writableLength: 10 } } }) as unknown as ClientResponse
+  const res = Object.assign(events, {
+    destroyed: false,
+    req: { socket: { writableLength: 10 } },
+  }) as unknown as ClientResponse
   return { res, events, calls: [] }
 }
 
