@@ -65,6 +65,7 @@ class Client {
   #remaining = -1
   #chunked = false
   #bad = false
+  #answered = false
   #tail = ''
 
   constructor() {
@@ -130,6 +131,8 @@ class Client {
   #finish() {
     requests += 1
     if (this.#bad) errors += 1
+    if (!this.#answered) unanswered -= 1
+    this.#answered = true
     latencies.push((performance.now() - this.#start) * 1000)
     this.#chunked = false
     this.#head = ''
@@ -164,7 +167,8 @@ function startWarm() {
   const began = performance.now()
   const timer = setInterval(() => {
     const elapsed = performance.now() - began
-    if ((elapsed < warm || requests < warmRequests) && elapsed < WARM_DEADLINE) return
+    const isWarm = elapsed >= warm && requests >= warmRequests && unanswered === 0
+    if (!isWarm && elapsed < WARM_DEADLINE) return
     clearInterval(timer)
     start()
     setTimeout(stop, measure)

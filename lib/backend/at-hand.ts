@@ -35,7 +35,7 @@ export class AtHand {
     const place = this.#stack.lastIndexOf(connection)
     if (place === -1) return false
     this.#stack.splice(place, 1)
-    this.#low = Math.min(this.#low, this.#stack.length)
+    if (place < this.#low) this.#low -= 1
     return true
   }
 

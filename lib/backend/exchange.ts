@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { channels } from '../diagnostics.ts'
 import { asFastCgiError, FastCgiError } from '../errors.ts'
 import type { AnswerSink } from './answer-sink.ts'
@@ -46,7 +46,7 @@ export class Exchange implements AttemptOwner {
     this.sink = sink
   }
 
-  /** `done` hears why there is no answer, or what {@link cancel} was given; not within this call where there is one. */
+  /** `done` hears why there is no answer, or what {@link cancel} was given, perhaps within this call; of an answer never within it. */
   run(done: ExchangeDone): void {
     const { timeout } = this.options.limits
     this.#done = done
@@ -93,13 +93,13 @@ export class Exchange implements AttemptOwner {
 
   /** Until it is known which backends there are. */
   #prepare(): void {
-    if (this.#cancelled !== null) return this.#finish(this.#cancelled)
     const preparing = this.#group.prepare(() => ({ ...this.options.limits, signal: this.signal }))
     if (preparing === null) this.#findPlace()
     else this.#await(preparing, () => this.#findPlace())
   }
 
   #findPlace(): void {
+    if (this.#cancelled !== null) return this.#finish(this.#cancelled)
     let place: TakenPlace | null
     try {
       place = this.#group.take({ client: this.options.client, tried: this.#tried })
@@ -149,7 +149,7 @@ export class Exchange implements AttemptOwner {
     backend.noteRetry()
     this.#publishRetry(backend, error)
     if (isAtOnce) return this.#prepare()
-    this.#await(pause(PAUSE_BEFORE_SAME_SERVER, undefined, { signal: this.signal }), () => this.#prepare())
+    this.#await(delay(PAUSE_BEFORE_SAME_SERVER, undefined, { signal: this.signal }), () => this.#prepare())
   }
 
   #publishRetry({ name }: Backend, error: FastCgiError): void {

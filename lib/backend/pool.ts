@@ -30,7 +30,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   /** Of these, those that generic-pool still has lent us. */
   readonly #atHand: AtHand
   /** Connections that generic-pool does not know. */
-  readonly #lent = new Set<Connection>()
+  readonly #unpooled = new Set<Connection>()
   /** Places taken. */
   #places = 0
   /** Of these, those that generic-pool is about to hand a connection. */
@@ -55,7 +55,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
         // The last one in is the first one out, so that those that are not needed get old.
         fifo: false,
         // At hand it has been idle for an interval at least.
-        idleTimeoutMillis: options.idleTimeout - interval,
+        idleTimeoutMillis: Math.max(1, options.idleTimeout - interval),
         evictionRunIntervalMillis: interval,
         numTestsPerEvictionRun: UNBOUNDED,
       },
@@ -100,7 +100,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     if (this.#closing === null) this.#allowance.want()
   }
 
-  /** A connection for a place that was taken, kept or new; `fresh`: never a kept one, as the last kept one was dead. */
+  /** A connection for a place that was taken, kept or new; `fresh`: a new one, and all kept ones are closed, as they may be dead. */
   connect(fresh: boolean): Connection | Promise<Connection> {
     if (fresh) this.#closeIdle(UNBOUNDED, 'failed')
     const connection = this.#atHand.take()
@@ -132,7 +132,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   /** A new connection for a place that was taken; it is never kept. */
   lend(): Connection {
     const connection = new Connection(this.#options.address, this)
-    this.#lent.add(connection)
+    this.#unpooled.add(connection)
     this.#trim()
     return connection
   }
@@ -147,7 +147,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
       return this.#leavePlace()
     }
     connection.close(verdict)
-    if (!this.#lent.delete(connection)) this.#settle(this.#pool.destroy(connection))
+    if (!this.#unpooled.delete(connection)) this.#settle(this.#pool.destroy(connection))
     this.leave()
   }
 
@@ -230,7 +230,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     if (this.#idle.size > 0 && this.#surplus > 0) this.#closeIdle(this.#surplus, 'recalled')
   }
 
-  /** Closes idle ones, the oldest first; generic-pool finds them unusable and drops them. */
+  /** Closes idle ones, the oldest first; generic-pool drops those that it keeps when it comes upon them. */
   #closeIdle(most: number, reason: CloseReason): number {
     let closed = 0
     for (const connection of this.#idle) {

@@ -14,6 +14,8 @@ export interface ResponseHead {
   readonly statusGiven: boolean
   /** All but Status, in the script's order. */
   readonly fields: readonly HeaderField[]
+  /** A name stands among them more than once. */
+  readonly repeats: boolean
   /** What was mended, for the log. */
   readonly warnings: readonly string[]
 }
@@ -159,12 +161,13 @@ function headOf(
   fields: readonly HeaderField[],
   warnings: readonly string[],
 ): ResponseHead {
+  const repeats = new Set(fields.map(({ key }) => key)).size < fields.length
   if (given !== null) {
-    return { status: given.status, reason: given.reason, statusGiven: true, fields, warnings }
+    return { status: given.status, reason: given.reason, statusGiven: true, fields, repeats, warnings }
   }
   // RFC 3875 section 6.2.3: a Location without a status is a redirect.
   const moved = fields.some((field) => field.key === 'location' && field.value !== '')
-  return { status: moved ? 302 : 200, reason: undefined, statusGiven: false, fields, warnings }
+  return { status: moved ? 302 : 200, reason: undefined, statusGiven: false, fields, repeats, warnings }
 }
 
 /** The lines of a head without their ends, up to the empty one. */

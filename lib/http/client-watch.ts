@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import { FastCgiError } from '../errors.ts'
-import { isOver } from './answer/client-response.ts'
+import { isGone } from './answer/client-response.ts'
 import { breakOff } from './break-off.ts'
 import { joinQueue } from './queued-answers.ts'
 
@@ -17,7 +17,7 @@ export class ClientWatch {
     this.#req = req
     this.#res = res
     res.on('close', this.#onClose)
-    if (isOver(res)) this.#onClose()
+    if (isGone(res)) this.#onClose()
     else if (res.socket === null) this.#waitInQueue(req)
   }
 

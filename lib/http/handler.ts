@@ -5,7 +5,7 @@ import { asFastCgiError, FastCgiError } from '../errors.ts'
 import type { ResolvedLocation } from '../options/types.ts'
 import { ClientWatch } from './client-watch.ts'
 import { type Next, sendFailure, sendPlainPage, sendRedirect } from './failure.ts'
-import { type Log, logFailure } from './log.ts'
+import { describeRequest, type Log, logFailure } from './log.ts'
 import { requestFacts } from './request/request-facts.ts'
 import type { Resolution, ScriptResolution } from './resolution/resolution.ts'
 import { type StaticFile, serveStatic } from './resolution/static-file.ts'
@@ -31,7 +31,7 @@ const MOST_LOCAL_REDIRECTS = 10
 
 /**
  * Serves one request, or hands it on; without `next` what is not served is a 404. `over` is called once, when nothing of ours is needed
- * for it any more. Every failure goes the way that {@link sendFailure} says; thrown is only what the host's next handler throws.
+ * for it any more. Every failure goes the way that {@link sendFailure} says; thrown is what the host's next handler throws.
  */
 export function serve(gateway: Gateway, hosted: Hosted, over: () => void): void {
   new Serving(gateway, hosted, over).begin()
@@ -42,6 +42,7 @@ class Serving {
   readonly #gateway: Gateway
   readonly #hosted: Hosted
   readonly #over: () => void
+  /** What the client asked for. */
   #facts: RequestFacts | null = null
   #redirects = 0
 
@@ -58,11 +59,11 @@ class Serving {
     } catch (error) {
       return this.#fail(error)
     }
+    this.#facts = facts
     this.#resolve(facts)
   }
 
   #resolve(facts: RequestFacts): void {
-    this.#facts = facts
     let resolution: ReturnType<Gateway['resolve']>
     try {
       resolution = this.#gateway.resolve(facts)
@@ -81,13 +82,25 @@ class Serving {
       case 'pass':
         return this.#pass()
       case 'redirect':
-        sendRedirect(this.#hosted.res, resolution.to)
-        return this.#over()
+        return this.#sendRedirect(resolution.to, facts)
       case 'static':
         return this.#sendStatic(resolution)
       case 'script':
         return this.#run(resolution, facts)
     }
+  }
+
+  #sendRedirect(to: string, facts: RequestFacts): void {
+    const { res } = this.#hosted
+    try {
+      if (!res.headersSent) sendRedirect(res, to)
+      else
+        this.#gateway.log?.warn(`${describeRequest(facts)}: the redirect was dropped: another middleware has answered`)
+    } catch (error) {
+      // The writeHead of a middleware may throw.
+      return this.#fail(error)
+    }
+    this.#over()
   }
 
   #sendStatic(file: StaticFile): void {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Exchange } from '../backend/exchange.ts'
 import type { BackendGroup } from '../backend/group.ts'
@@ -33,7 +34,9 @@ export type ScriptRunDone = (error: FastCgiError | null, localRedirect: string |
 /** One run of a script for a client: its body in, its answer out. What need not wait goes on at once. */
 export class ScriptRun {
   readonly #request: ScriptRequest
-  readonly #done: ScriptRunDone
+  /** The host's: what ends an exchange may be a connection that was opened for somebody else. */
+  readonly #context: AsyncResource = new AsyncResource('express-fastcgi')
+  #done: ScriptRunDone | null
   readonly #watch: ClientWatch
   readonly #trace: RequestTrace
   #body: RequestBody | null = null
@@ -78,7 +81,7 @@ export class ScriptRun {
     const exchange = new Exchange(group, options, answer)
     answer.from(exchange)
     this.#watch.onLeave((error) => exchange.cancel(error))
-    exchange.run(this.#exchanged)
+    exchange.run((error) => this.#context.runInAsyncScope(this.#exchanged, this, error))
   }
 
   #createAnswer(): Answer {
@@ -94,26 +97,27 @@ export class ScriptRun {
     return this.#answer
   }
 
-  readonly #exchanged = (failure: FastCgiError | null): void => {
+  #exchanged(failure: FastCgiError | null): void {
     const answer = this.#answer
     const error = failure ?? answer?.intercepted ?? null
     if (error !== null) return this.#fail(error)
     this.#trace.end(this.#request.res.statusCode)
-    this.#close()
-    this.#done(null, answer?.localRedirect ?? null)
+    this.#end(null, answer?.localRedirect ?? null)
   }
 
   #fail(thrown: unknown): void {
     const error = asFastCgiError(thrown)
     this.#trace.fail(error)
-    this.#close()
-    this.#done(error, null)
+    this.#end(error, null)
   }
 
-  #close(): void {
+  #end(error: FastCgiError | null, localRedirect: string | null): void {
+    const done = this.#done
+    this.#done = null
     this.#watch.stop()
     this.#answer?.close()
     this.#body?.close()
+    done?.(error, localRedirect)
   }
 }
 

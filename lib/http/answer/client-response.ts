@@ -68,8 +68,12 @@ export function isStreamResponse(res: ClientResponse): res is StreamResponse {
   return res.destroyed === undefined
 }
 
+/** Whether the client has gone away. */
+export function isGone(res: ClientResponse): boolean {
+  return isStreamResponse(res) ? res.stream.destroyed || res.stream.closed : res.destroyed === true
+}
+
 /** Whether the client has gone away or someone else has ended the answer: nothing can be written any more. */
 export function isOver(res: ClientResponse): boolean {
-  if (res.writableEnded) return true
-  return isStreamResponse(res) ? res.stream.destroyed || res.stream.closed : res.destroyed === true
+  return res.writableEnded || isGone(res)
 }

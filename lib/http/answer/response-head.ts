@@ -8,6 +8,8 @@ export interface OutgoingHead {
   readonly reason: string | undefined
   /** A Content-Length among them is passed over. */
   readonly fields: readonly HeaderField[]
+  /** A name may stand among them more than once. */
+  readonly repeats: boolean
   /** What Content-Length says; null: no such field. */
   readonly length: number | null
 }
@@ -40,7 +42,7 @@ export function writeHead(res: ClientResponse, head: OutgoingHead): void {
   // Asked once: behind Express, which gives each response another prototype, every look at one takes several times as long.
   const present = res.getHeaderNames()
   if (present.length > 0) clearWay(res, head, present)
-  setFields(res, head.fields, present)
+  for (const field of head.repeats ? merged(head.fields) : head.fields) setField(res, field, present)
   // Last, as Node reads the bytes of a Content-Disposition behind a Content-Length as UTF-8.
   if (head.length !== null) res.setHeader('Content-Length', head.length)
   // HTTP/2 has no reason phrase (RFC 9113 section 8.3.2).
@@ -67,24 +69,37 @@ export function keepHeadBehindInterim(res: ClientResponse): void {
   if (res.socket === null) res.write('', 'latin1')
 }
 
-/**
- * Each field replaces one of the same name. Not one array for `writeHead`, which middleware that wraps it (sessions, compression)
- * does not understand when a field stands in it twice. `present`: what middleware has set.
- */
-function setFields(res: ClientResponse, fields: readonly HeaderField[], present: readonly string[]): void {
-  /** By key, the name that came first. */
-  const names = new Map<string, string>()
-  for (const { name, key, value } of fields) {
-    if (key === 'content-length') continue
-    const known = names.get(key)
-    const goesBehind = known !== undefined || (SHARED.has(key) && present.includes(key))
-    const earlier = goesBehind ? res.getHeader(key) : undefined
-    if (known === undefined) names.set(key, name)
-    res.setHeader(known ?? name, earlier === undefined ? value : added(key, earlier, value))
-  }
+/** A header as Node takes it: all values of one name. */
+interface NodeHeader {
+  readonly name: string
+  readonly key: string
+  readonly value: string | readonly string[]
 }
 
-function added(key: string, earlier: number | string | string[], value: string): string | string[] {
-  if (JOINED.has(key)) return `${earlier}, ${value}`
-  return Array.isArray(earlier) ? [...earlier, value] : [String(earlier), value]
+/** Sets a field in the stead of what middleware has set (`present`), or behind that. */
+function setField(res: ClientResponse, { name, key, value }: NodeHeader, present: readonly string[]): void {
+  if (key === 'content-length') return
+  const earlier = SHARED.has(key) && present.includes(key) ? listed(res.getHeader(key)) : []
+  res.setHeader(name, earlier.length === 0 && typeof value === 'string' ? value : [...earlier, ...listed(value)])
+}
+
+/**
+ * One header for each name, under the spelling that came first. Not one array for `writeHead`, which middleware that wraps it
+ * (sessions, compression) does not understand when a field stands in it twice.
+ */
+function merged(fields: readonly HeaderField[]): Iterable<NodeHeader> {
+  const headers = new Map<string, { readonly name: string; readonly key: string; value: string | string[] }>()
+  for (const { name, key, value } of fields) {
+    const header = headers.get(key)
+    if (header === undefined) headers.set(key, { name, key, value })
+    else if (JOINED.has(key)) header.value = `${header.value}, ${value}`
+    else if (typeof header.value === 'string') header.value = [header.value, value]
+    else header.value.push(value)
+  }
+  return headers.values()
+}
+
+function listed(value: number | string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return []
+  return typeof value === 'object' ? value : [String(value)]
 }

@@ -234,7 +234,7 @@ export class ResponseWriter {
     }
     const fields = endToEndFields(head.fields, rules)
     refuseLongHead(res, fields)
-    writeHead(res, { status: head.status, reason: head.reason, fields, length })
+    writeHead(res, { status: head.status, reason: head.reason, fields, repeats: head.repeats, length })
     this.#begun = true
     return true
   }

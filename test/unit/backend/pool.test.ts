@@ -162,6 +162,14 @@ describe('ConnectionPool', { timeout: 60_000 }, () => {
     await stop(pool, fake)
   })
 
+  it('closes soon what was idle with the shortest idleTimeout', async () => {
+    const fake = await startFake(answering)
+    const pool = poolFor(fake.address, { idleTimeout: 1 })
+    await serve(pool)
+    await eventually('the connection is closed', () => pool.status.open === 0)
+    await stop(pool, fake)
+  })
+
   it('does not keep what is not clean, nor what its user does not want kept', async () => {
     const fake = await startFake((request) =>
       request.send(

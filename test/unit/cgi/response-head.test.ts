@@ -220,6 +220,20 @@ describe('ResponseHeadParser', () => {
     )
   })
 
+  it('remembers heads of a moment ago, but not whose cookies they set, nor long ones, nor all there ever were', () => {
+    const read = (text: string): unknown => new ResponseHeadParser().push(bytes(text))?.head
+    const usual = 'X-Powered-By: PHP/8.2\r\nContent-Type: text/html\r\n\r\n'
+    const first = read(usual)
+    assert.equal(read(usual), first)
+    const cookie = 'Set-Cookie: a=b\r\n\r\n'
+    assert.notEqual(read(cookie), read(cookie))
+    const long = `X: ${'x'.repeat(600)}\n\n`
+    assert.notEqual(read(long), read(long))
+    for (let count = 0; count < 300; count += 1) read(`X: ${count}\n\n`)
+    assert.notEqual(read(usual), first)
+    assert.deepEqual(read(usual), first)
+  })
+
   it('does not copy what stands behind a head', () => {
     const content = bytes('X: 1\n\nbody')
     assert.equal(new ResponseHeadParser().push(content)?.rest.buffer, content.buffer)

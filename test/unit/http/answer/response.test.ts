@@ -312,6 +312,38 @@ describe('ResponseWriter, headers', () => {
     assert.ok(result.head.includes('X-odd: 1'))
   })
 
+  it('gives bytes to middleware that has an end of its own, which may take a text for one in UTF-8', async () => {
+    const bytes = Buffer.from('à', 'latin1')
+    const ended: unknown[] = []
+    const result = await answer([out('A: b\n\nà'), 'end'], {
+      before: (res) => {
+        const end = res.end.bind(res)
+        res.end = ((content: unknown) => {
+          ended.push(content)
+          return end(content)
+        }) as typeof res.end
+      },
+    })
+    assert.deepEqual(ended, [bytes])
+    assert.deepEqual(values(result, 'A'), ['b'])
+  })
+
+  it('sets each name once, so that middleware which changes what is set does so once', async () => {
+    const result = await answer([out('Set-Cookie: b\nX-A: 1\nset-cookie: c\nX-A: 2\n\n'), 'end'], {
+      before: (res) => {
+        const setHeader = res.setHeader.bind(res)
+        res.setHeader = (name, value) =>
+          setHeader(
+            name,
+            [value].flat().map((each) => `${each};`),
+          )
+        res.setHeader('Set-Cookie', 'a')
+      },
+    })
+    assert.deepEqual(values(result, 'Set-Cookie'), ['a;;', 'b;', 'c;'])
+    assert.deepEqual(values(result, 'X-A'), ['1;', '2;'])
+  })
+
   it('keeps what middleware has set, but for the names that the script sends', async () => {
     const result = await answer([out('X-Frame-Options: DENY\nSet-Cookie: b\nVary: Cookie\n\n'), 'end'], {
       before(res) {
