@@ -81,6 +81,7 @@ export const CASES: readonly Case[] = [
   small('ours-post-close', 'POST 1 KiB, no keep-alive: express-fastcgi', { kind: 'ours', keepAlive: false }, BODY),
   small('clients-32', '32 clients, 64 connections', { kind: 'ours' }, { connections: 32 }),
   small('clients-1000', '1,000 clients, 64 connections', { kind: 'ours' }, { connections: 1_000 }),
+  small('floor-clients-1000', '1,000 clients, floor', { kind: 'floor' }, { connections: 1_000 }),
   ...[10, 1_000].flatMap((locations) => [
     small(`floor-locations-${locations}`, `floor and ${locations} patterns`, { kind: 'floor', locations }),
     small(`ours-locations-${locations}`, `express-fastcgi, ${locations} locations`, { kind: 'ours', locations }),

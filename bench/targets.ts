@@ -48,6 +48,7 @@ const TARGETS: readonly Target[] = [
   memory('1 GiB up, paused backend', 'ours-up-paused'),
   { title: 'Errors with 1,000 clients', of: 'clients-1000', figure: 'errors', most: 0 },
   { title: 'Requests a second: 1,000 clients to 32', of: 'clients-1000', by: 'clients-32', figure: 'rate', least: 0.9 },
+  { title: 'Floor: 1,000 clients to 32', of: 'floor-clients-1000', by: 'floor', figure: 'rate' },
   cpu('Floor: 10 patterns to 1', 'floor-locations-10', 'floor'),
   cpu('Ours: 10 locations to 1', 'ours-locations-10', 'ours', 'Floor: 10 patterns to 1'),
   cpu('Floor: 1,000 patterns to 10', 'floor-locations-1000', 'floor-locations-10'),
