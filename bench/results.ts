@@ -13,7 +13,7 @@ export interface CaseResult {
   readonly median: Measurement
 }
 
-/** A quotient, and what was promised of it. */
+/** A quotient, and what was aimed at. */
 export interface TargetResult {
   readonly title: string
   readonly value: number
@@ -22,7 +22,7 @@ export interface TargetResult {
   readonly highest: number
   readonly most: number | null
   readonly least: number | null
-  /** Null: nothing was promised. */
+  /** Null: nothing was aimed at. */
   readonly met: boolean | null
 }
 

@@ -42,7 +42,7 @@ function limit({ most, least }: TargetResult): string {
   return least === null ? '' : `>= ${least}`
 }
 
-/** The quotients, their spread over the rounds, and what was promised. */
+/** The quotients, their spread over the rounds, and what was aimed at. */
 export function targetsTable(targets: readonly TargetResult[]): string {
   const rows = targets.map((target) => {
     const digits = target.value < 0.1 ? 4 : target.value > 20 ? 0 : 3

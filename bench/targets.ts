@@ -1,14 +1,14 @@
 import type { CaseResult, Results, TargetResult } from './results.ts'
 import { pairedRatio, type Ratio } from './statistics.ts'
 
-/** A quotient that the package promises, or at least watches. */
+/** A quotient that the package aims at, or at least watches. */
 interface Target {
   readonly title: string
   /** What is divided by what: ids of cases. Without a second one the figure itself counts. */
   readonly of: string
   readonly by?: string
   readonly figure: 'cpu' | 'rate' | 'peakMemory' | 'share' | 'errors'
-  /** At most, or at least; the id of another target: at most what that one measured. Null: nothing is promised. */
+  /** At most, or at least; the id of another target: at most what that one measured. Null: nothing is aimed at. */
   readonly most?: number | string
   readonly least?: number
 }
