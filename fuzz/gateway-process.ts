@@ -17,7 +17,10 @@ export interface GatewaySetup {
 /** What a gateway's process says of itself. */
 export interface Vitals {
   /** 0 where the system does not tell. */
-  readonly descriptors: number
+  /** What each is of. */
+  readonly descriptors: readonly string[]
+  /** Connections of clients. */
+  readonly clients: number
   /** On `process`. */
   readonly listeners: number
   /** Bytes, after a collection of garbage. */
@@ -122,8 +125,11 @@ export class GatewayProcess {
 function whatIsHeld(now: Vitals, first: Vitals): string | null {
   if (now.busy > 0) return `${now.busy} connections are busy although nobody asks`
   if (now.waiting > 0) return `${now.waiting} requests wait although nobody asks`
-  const descriptors = now.descriptors - now.open - (first.descriptors - first.open)
-  if (descriptors > 0) return `${descriptors} descriptors more than at first are open`
+  const descriptors = now.descriptors.length - now.open - (first.descriptors.length - first.open)
+  if (descriptors > 0) {
+    const others = now.descriptors.filter((target) => !first.descriptors.includes(target))
+    return `${descriptors} descriptors more than at first are open, beside ${now.open} connections to backends and ${now.clients} of clients: ${others.join(', ')}`
+  }
   if (now.listeners > first.listeners) return `${now.listeners - first.listeners} listeners more than at first`
   const growth = now.heap - first.heap
   if (growth > MOST_GROWTH) return `the heap has grown by ${Math.round(growth / 2 ** 20)} MiB`

@@ -1,5 +1,5 @@
 // A gateway in a process of its own, told by its parent how it is set up, which answers questions about itself.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -46,12 +46,24 @@ function serverOf({ host, mount, staticRoot }: GatewaySetup, handler: FastCgiHan
   return createHttpServer(TIMES, app)
 }
 
-function descriptors(): number {
+/** What each open descriptor is of. Files that `express.static` has left open are Express's (docs/security.md). */
+function descriptors({ staticRoot }: GatewaySetup): string[] {
   try {
-    return readdirSync('/proc/self/fd').length
+    return readdirSync('/proc/self/fd')
+      .map(targetOf)
+      .filter((target) => staticRoot === null || !target.startsWith(`${staticRoot}/`))
   } catch {
     // Only Linux has it.
-    return 0
+    return []
+  }
+}
+
+function targetOf(descriptor: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    // The one that was open to read the directory.
+    return 'closed'
   }
 }
 
@@ -61,7 +73,8 @@ function vitals(handler: FastCgiHandler): Vitals {
   const sum = (of: (one: (typeof backends)[number]) => number): number =>
     backends.reduce((all, one) => all + of(one), 0)
   return {
-    descriptors: descriptors(),
+    descriptors: descriptors(setup),
+    clients,
     listeners: process.eventNames().reduce((all, name) => all + process.listenerCount(name), 0),
     heap: process.memoryUsage().heapUsed,
     rss: process.memoryUsage.rss(),
@@ -77,5 +90,12 @@ const setup = JSON.parse(process.argv[2] ?? '{}') as GatewaySetup
 const handler = fastcgi({ ...setup.options, logger: { error: log, warn: log, info: log } })
 const server = serverOf(setup, handler)
 server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+let clients = 0
+server.on('connection', (socket) => {
+  clients += 1
+  socket.once('close', () => {
+    clients -= 1
+  })
+})
 process.on('message', () => process.send?.(vitals(handler)))
 process.on('disconnect', () => process.exit())
