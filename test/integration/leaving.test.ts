@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import {
   type ClientHttp2Session,
@@ -55,6 +56,18 @@ const overHttp = (handler: FastCgiHandler): Server => createServer(handler)
 
 function overHttp2(handler: FastCgiHandler): ReturnType<typeof createHttp2Server> {
   return createHttp2Server(handler as unknown as Parameters<typeof createHttp2Server>[1])
+}
+
+/** Files below a folder that this process has open. */
+function descriptorsBelow(folder: string): string[] {
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${descriptor}`)
+      return target.startsWith(folder) ? [target] : []
+    } catch {
+      return [] // the one that was open to read the directory
+    }
+  })
 }
 
 function isFree({ handler, fake }: Scene): boolean {
@@ -116,6 +129,24 @@ describe('A client that leaves', { timeout: 60_000 }, () => {
     assert.ok(called)
     await gateway.handler.close()
     assert.equal(gateway.fake.requests.length, 0)
+  })
+
+  it('behind another answer on its connection leaves no static file open', {
+    skip: !existsSync('/proc/self/fd'),
+  }, async (t) => {
+    const tree = documentTree()
+    t.after(() => tree.remove())
+    for (const name of ['first.css', 'second.css']) tree.write(name, 'x'.repeat(4 * 1024 ** 2))
+    await using gateway = await scene(endless, overHttp, { root: tree.root, static: true })
+    const opened = (): string[] => descriptorsBelow(tree.root)
+    for (let times = 0; times < 3; times += 1) {
+      const requests = ['first', 'second'].map((name) => `GET /${name}.css HTTP/1.1\r\nHost: x\r\n\r\n`)
+      // Takes nothing, so that the first answer never ends.
+      const client = connect(gateway.port, '127.0.0.1', () => client.write(requests.join('')))
+      await eventually('both files are open', () => opened().length === 2)
+      client.resetAndDestroy()
+      await eventually('both are closed', () => opened().length === 0)
+    }
   })
 
   it('before a static file is sent does not keep close() waiting', async (t) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sep } from 'node:path'
+import type { Readable } from 'node:stream'
 import send from 'send'
 import { realPathOf } from '../../cgi/document-root.ts'
 import { unicodeText, utf8Bytes } from '../../cgi/path.ts'
@@ -97,6 +98,7 @@ function sendFile(
   { root, path }: { readonly root: string; readonly path: string },
 ): Promise<boolean> {
   const stream = send(req, encode(path), { root: unicodeText(root), index: false, dotfiles: 'ignore' })
+  const opened = new OpenedFile()
   return new Promise((resolve, reject) => {
     const served = (): void => resolve(true)
     const absent = (): void => {
@@ -105,8 +107,14 @@ function sendFile(
     }
     res.once('close', served)
     // An answer that waits behind another one on its connection hears of no `close`.
-    client.onLeave(served)
-    if (!('stream' in res)) stream.on('stream', () => keepHeadBehindInterim(res))
+    client.onLeave(() => {
+      opened.close()
+      served()
+    })
+    stream.on('stream', (file) => {
+      opened.is(file)
+      if (!('stream' in res)) keepHeadBehindInterim(res)
+    })
     stream.on('directory', absent)
     stream.on('error', (error: SendError) => {
       if (res.headersSent) breakOff(req, res)
@@ -116,6 +124,26 @@ function sendFile(
     })
     stream.pipe(res)
   })
+}
+
+/**
+ * The file of an answer. `send` itself closes it with its answer's connection, which an answer that waits behind another one does not have
+ * yet: where the client resets it, the file would stay open for ever.
+ */
+class OpenedFile {
+  #file: Readable | null = null
+  #closed = false
+
+  /** `send` has opened it, perhaps too late. */
+  is(file: Readable): void {
+    this.#file = file
+    if (this.#closed) file.destroy()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#file?.destroy()
+  }
 }
 
 /** What http-errors makes for `send`. */
