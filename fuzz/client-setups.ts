@@ -61,6 +61,7 @@ export function setupOf(setup: ClientSetup, { root, address }: { root: string; a
     host: setup.host,
     mount: setup.mount,
     staticRoot: setup.staticBehind ? root : null,
-    options: { server: { address, maxConnections: 8, maxFails: 0 }, root, ...setup.options },
+    // All clients have one address here: where one of them pipelines thousands of requests, the others would be refused with it.
+    options: { server: { address, maxConnections: 8, maxFails: 0 }, root, queueLimit: 100_000, ...setup.options },
   }
 }

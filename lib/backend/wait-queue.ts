@@ -21,8 +21,9 @@ export interface Wish<Turn> extends WaitLimits {
 
 /**
  * Requests that wait for their turn: first come first served for one client, and in turns between clients, so that one that asks a
- * thousand times at once delays no other by more than one. Never more than allowed and never longer. Bounded here and not in
- * generic-pool, whose waiters cannot leave: clients that have gone would fill the queue.
+ * thousand times at once delays no other by more than one, and where all places are taken is refused rather than another. Never more
+ * than allowed and never longer. Bounded here and not in generic-pool, whose waiters cannot leave: clients that have gone would fill
+ * the queue.
  */
 export class WaitQueue<W extends Wish<Turn>, Turn> {
   /** The client whose turn is next comes first; the wishes of each in their order. Both let anyone leave from the middle. */
@@ -35,7 +36,7 @@ export class WaitQueue<W extends Wish<Turn>, Turn> {
 
   /** Waits, or is refused at once. */
   enter(wish: W): void {
-    if (this.#length >= wish.queueLimit) return wish.refuse(queueFull(wish))
+    if (this.#length >= wish.queueLimit && !this.#makeRoom(wish)) return wish.refuse(queueFull(wish))
     const deadline = new Deadline()
     const { client } = wish
     const wishes = this.#clients.get(client)
@@ -46,6 +47,21 @@ export class WaitQueue<W extends Wish<Turn>, Turn> {
       this.leave(wish)
       wish.refuse(queueTimeout(wish))
     })
+  }
+
+  /** Refuses the last of those whose client has most of them, for one whose client has fewer. */
+  #makeRoom({ client, queueLimit }: W): boolean {
+    let most = (this.#clients.get(client)?.size ?? 0) + 1
+    let last: W | undefined
+    for (const wishes of this.#clients.values()) {
+      if (wishes.size <= most) continue
+      most = wishes.size
+      last = [...wishes.keys()].at(-1)
+    }
+    if (last === undefined || queueLimit === 0) return false
+    this.leave(last)
+    last.refuse(queueFull(last))
+    return true
   }
 
   /** Waits no more, if it did: its client has gone. */

@@ -168,6 +168,31 @@ describe('WaitQueue', { timeout: 30_000 }, () => {
     assert.equal(await staying, 3)
   })
 
+  it('refuses the last of a client that fills it rather than one of a client that has fewer', async () => {
+    const queue = new WaitQueue<Wish<number>, number>()
+    const limits = { ...LIMITS, queueLimit: 4 }
+    const order: string[] = []
+    const wait = (client: string, n: number): Promise<unknown> =>
+      waitIn(queue, { ...limits, client }).then(
+        () => order.push(`${client}${n}`),
+        ({ code }: FastCgiError) => order.push(`${client}${n} ${code}`),
+      )
+    const greedy = [1, 2, 3, 4].map((n) => wait('greedy', n))
+    const others = [wait('modest', 1), wait('modest', 2), wait('other', 1), wait('greedy', 5)]
+    await new Promise(setImmediate)
+    // The fifth of the greedy one finds no client that has more than it would have.
+    assert.deepEqual(order, [
+      'greedy4 ERR_FCGI_QUEUE_FULL',
+      'greedy3 ERR_FCGI_QUEUE_FULL',
+      'greedy2 ERR_FCGI_QUEUE_FULL',
+      'greedy5 ERR_FCGI_QUEUE_FULL',
+    ])
+    assert.equal(queue.length, 4)
+    while (queue.admitNext(0, ANY));
+    await Promise.all([...greedy, ...others])
+    assert.deepEqual(order.slice(4), ['greedy1', 'modest1', 'other1', 'modest2'])
+  })
+
   it('counts the waiters of all clients against the limit', async () => {
     const queue = new WaitQueue<Wish<number>, number>()
     const limits = { ...LIMITS, queueLimit: 2 }
