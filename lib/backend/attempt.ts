@@ -27,7 +27,10 @@ export interface AttemptOwner {
   attemptEnded(failure: AttemptFailure | null): void
 }
 
-/** One attempt of an exchange: a request on a place that was taken, which the attempt gives back. */
+/**
+ * One attempt of an exchange: a request on a place that was taken, which the attempt gives back. `stdout` to `fail` are the connection's words;
+ * `end` and `fail`, or `cancel`, settle the request, and settling is reported to the exchange.
+ */
 export class Attempt implements AnswerReceiver {
   readonly #place: TakenPlace
   readonly #owner: AttemptOwner
@@ -98,7 +101,7 @@ export class Attempt implements AnswerReceiver {
       this.#began = performance.now()
       this.#tell({ error, answered: false, kept: false, ended: false })
       backend.pool.leave()
-      return this.#fail({ error, begun: false, answered: false, unstarted: true })
+      return this.#report({ error, begun: false, answered: false, unstarted: true })
     }
     this.#connect(distrustKept)
   }
@@ -122,7 +125,7 @@ export class Attempt implements AnswerReceiver {
     if (this.#cancelled !== null) {
       backend.health.abandonProbe(generation)
       backend.pool.checkIn(connection, 'aborted')
-      return this.#fail({ error: this.#cancelled, begun: false, answered: false })
+      return this.#report({ error: this.#cancelled, begun: false, answered: false })
     }
     const { encoded, limits, request } = this.#owner.options
     this.#kept = connection.requests > 0
@@ -138,7 +141,7 @@ export class Attempt implements AnswerReceiver {
     const { backend, generation } = this.#place
     backend.health.abandonProbe(generation)
     backend.pool.leave()
-    this.#fail({ error, begun: false, answered: false })
+    this.#report({ error, begun: false, answered: false })
   }
 
   /** The request that is under way is over. */
@@ -154,7 +157,7 @@ export class Attempt implements AnswerReceiver {
     this.#tell({ error, answered, kept: this.#kept, ended: endRequest !== null })
     this.#place.backend.pool.checkIn(connection, this.#verdict(error))
     if (error === null) this.#owner.attemptEnded(null)
-    else this.#fail({ error, begun, answered })
+    else this.#report({ error, begun, answered })
   }
 
   /** Tells the backend what became of the request. */
@@ -178,7 +181,8 @@ export class Attempt implements AnswerReceiver {
     return this.#owner.options.reuse && this.#owner.sink.reusable ? null : 'not kept'
   }
 
-  #fail(failure: Pick<AttemptFailure, 'error' | 'begun' | 'answered'> & { readonly unstarted?: boolean }): void {
+  /** Tells the exchange how the attempt has failed, once its place is given back. */
+  #report(failure: Pick<AttemptFailure, 'error' | 'begun' | 'answered'> & { readonly unstarted?: boolean }): void {
     const { backend } = this.#place
     const restarted = failure.unstarted === true || backend.restarts
     this.#owner.attemptEnded({ unstarted: false, backend, kept: this.#kept, restarted, ...failure })
