@@ -24,6 +24,8 @@ const request = readFileSync(file)
 const filler = Buffer.alloc(1 << 18, 'x')
 
 let requests = 0
+/** Clients that have had no answer yet. */
+let unanswered = connections
 let errors = 0
 let received = 0
 let latencies = []

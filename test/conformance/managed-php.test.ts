@@ -41,9 +41,10 @@ for (const name of ['php-fpm', 'php-cgi'] as const) {
       })
 
       it('has as many processes as it is told to', async () => {
-        const pids = startedProcesses(gateway.log)
-        if (name === 'php-cgi') return assert.equal(pids.length, 3)
-        await eventually('its children are there', () => processesOfGroup(pids[0] ?? 0).length === 4)
+        // On a busy machine the second and third may come behind the first answer.
+        if (name === 'php-cgi') return eventually('all are there', () => startedProcesses(gateway.log).length === 3)
+        const [master = 0] = startedProcesses(gateway.log)
+        await eventually('its children are there', () => processesOfGroup(master).length === 4)
       })
 
       it('keeps a session', async () => {
