@@ -108,12 +108,8 @@ export class BackendGroup implements PlaceTaker {
   /** Waits for a place that will have been taken; refused with ERR_FCGI_QUEUE_FULL, ERR_FCGI_QUEUE_TIMEOUT or ERR_FCGI_DOWN. */
   wait(wish: PlaceWish): void {
     for (const backend of this.#untried(wish.tried)) backend.pool.want()
-    // One that the queue refuses does not wait.
-    if (channels.poolWait.hasSubscribers && this.#queue.length < wish.queueLimit) {
-      const waiting = this.#queue.length + 1
-      channels.poolWait.publish({ request: wish.request, location: this.#options.name, waiting })
-    }
-    this.#queue.enter(wish)
+    if (!this.#queue.enter(wish) || !channels.poolWait.hasSubscribers) return
+    channels.poolWait.publish({ request: wish.request, location: this.#options.name, waiting: this.waiting })
   }
 
   /** Waits no more. */

@@ -34,9 +34,12 @@ export class WaitQueue<W extends Wish<Turn>, Turn> {
     return this.#length
   }
 
-  /** Waits, or is refused at once. */
-  enter(wish: W): void {
-    if (this.#length >= wish.queueLimit && !this.#makeRoom(wish)) return wish.refuse(queueFull(wish))
+  /** False: refused at once, else it waits. */
+  enter(wish: W): boolean {
+    if (this.#length >= wish.queueLimit && !this.#makeRoom(wish)) {
+      wish.refuse(queueFull(wish))
+      return false
+    }
     const deadline = new Deadline()
     const { client } = wish
     const wishes = this.#clients.get(client)
@@ -47,6 +50,7 @@ export class WaitQueue<W extends Wish<Turn>, Turn> {
       this.leave(wish)
       wish.refuse(queueTimeout(wish))
     })
+    return true
   }
 
   /** Refuses the last of those whose client has most of them, for one whose client has fewer. */

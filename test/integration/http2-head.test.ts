@@ -40,7 +40,11 @@ describe('A long head over HTTP/2', () => {
       locations: [{ name: 'program', match: '/{*path}' }],
       logger: false,
     })
-    const server = createServer((req, res) => handler(req as never, res as never))
+    let cookies: readonly string[] = []
+    const server = createServer((req, res) => {
+      if (cookies.length > 0) res.setHeader('Set-Cookie', cookies)
+      handler(req as never, res as never)
+    })
     await using listening = await listen(server as never)
     const session = connect(`http://127.0.0.1:${listening.port}`, { settings: { maxHeaderListSize: 200_000 } })
     let longest = 0
@@ -53,6 +57,17 @@ describe('A long head over HTTP/2', () => {
       } else assert.deepEqual([status, body], [502, '502 Bad Gateway\n'], `${length} bytes`)
     }
     assert.ok(longest >= 65_000, 'nothing is refused that could be sent by and large')
+    cookies = Array.from({ length: 100 }, () => 'a=b')
+    for (const [length, expected] of [
+      [62_000, 200],
+      [63_500, 502],
+    ] as const) {
+      assert.equal(
+        (await get(session, `/${length}`)).status,
+        expected,
+        'what middleware has set counts, value by value',
+      )
+    }
     session.close()
     await handler.close()
   })

@@ -17,7 +17,10 @@ const NODES_OWN = 128
 export function refuseLongHead(res: ClientResponse, fields: readonly HeaderField[]): void {
   if (!isStreamResponse(res)) return
   let length = NODES_OWN
-  for (const name of res.getHeaderNames()) length += name.length + String(res.getHeader(name)).length + FIELD_OVERHEAD
+  for (const name of res.getHeaderNames()) {
+    // A list is a field for each value.
+    for (const value of [res.getHeader(name)].flat()) length += name.length + String(value).length + FIELD_OVERHEAD
+  }
   for (const { name, value } of fields) length += name.length + value.length + FIELD_OVERHEAD
   if (length > LONGEST_HEAD)
     throw badHead(`it may take ${length} bytes, and over HTTP/2 no more than ${LONGEST_HEAD} can be sent`)

@@ -403,12 +403,17 @@ describe('BackendGroup.wait', { timeout: 30_000 }, () => {
     const wish = { client: 'c', tried: NONE, queueTimeout: 0, queueLimit: 2 }
     const waiting = [placeAtTurn(group, { ...wish, request: 7 }), placeAtTurn(group, { ...wish, request: 8 })]
     await assert.rejects(placeAtTurn(group, { ...wish, request: 9 }), { code: 'ERR_FCGI_QUEUE_FULL' })
+    // Of another client, which has fewer there: the last of this one makes room.
+    const refused = assert.rejects(waiting[1] ?? Promise.resolve(), { code: 'ERR_FCGI_QUEUE_FULL' })
+    waiting.push(placeAtTurn(group, { ...wish, client: 'd', request: 10 }))
+    await refused
     unsubscribe(channels.poolWait.name, listener)
     assert.deepEqual(messages, [
       { request: 7, location: 'app', waiting: 1 },
       { request: 8, location: 'app', waiting: 2 },
+      { request: 10, location: 'app', waiting: 2 },
     ])
-    assert.equal(waiting.length, 2)
+    assert.equal(group.waiting, 2)
   })
 })
 
