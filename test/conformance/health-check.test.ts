@@ -86,9 +86,11 @@ backend('php-fpm').describe('a health check of php-fpm', () => {
 
   it('runs a script, which sees who asks', async () => {
     const seen = join(fpm.directory, 'seen.json')
+    // Written aside and renamed: the next check may be writing while the test reads.
     const path = script(
       'seen.php',
-      `<?php file_put_contents(${JSON.stringify(seen)}, json_encode($_SERVER)); echo 'well';`,
+      `<?php $seen = ${JSON.stringify(seen)};
+      file_put_contents("$seen.new", json_encode($_SERVER)); rename("$seen.new", $seen); echo 'well';`,
     )
     const watched = watch({ script: path })
     await eventually('five checks', () => watched.asked() > 5)
