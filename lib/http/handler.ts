@@ -10,6 +10,7 @@ import { requestFacts } from './request/request-facts.ts'
 import type { Resolution, ScriptResolution } from './resolution/resolution.ts'
 import { type StaticFile, serveStatic } from './resolution/static-file.ts'
 import { ScriptRun } from './script-run.ts'
+import { shareShapes } from './shared-shape.ts'
 
 /** What a request is served with. */
 export interface Gateway {
@@ -53,6 +54,7 @@ class Serving {
   }
 
   begin(): void {
+    shareShapes(this.#hosted.req, this.#hosted.res)
     let facts: RequestFacts
     try {
       facts = requestFacts(this.#hosted.req, this.#gateway.trustProxy)
