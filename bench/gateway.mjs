@@ -22,6 +22,14 @@ const ANSWER_HEAD = {
   'Content-Length': answer.length,
 }
 
+/**
+ * Of long bodies garbage collection is what costs most, and it costs by what is in memory (V8 does not mark while a program runs as long as that is
+ * below 8 MiB): there the package is in memory, as Express is, whoever answers.
+ */
+function loadPackage() {
+  return import(pathToFileURL(settings.entry).href)
+}
+
 const KINDS = {
   http: () => (_req, res) => {
     res.writeHead(200, ANSWER_HEAD)
@@ -35,10 +43,16 @@ const KINDS = {
       emptyStdin: Buffer.from([1, 5, 0, 1, 0, 0, 0, 0]),
       patterns: others(settings.locations - 1),
     }),
-  rawDown: () => createRawDown(settings),
-  rawUp: () => createRawUp(settings),
+  rawDown: async () => {
+    await loadPackage()
+    return createRawDown(settings)
+  },
+  rawUp: async () => {
+    await loadPackage()
+    return createRawUp(settings)
+  },
   ours: async () => {
-    const { fastcgi } = await import(pathToFileURL(settings.entry).href)
+    const { fastcgi } = await loadPackage()
     const { root, keepAlive, maxConnections, reuseAfterBody, locations } = settings
     const address = backend.path ?? `${backend.host}:${backend.port}`
     const names = others(locations - 1).map((match, index) => ({ name: `application${index}`, match }))

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { ClientCertificate, TlsFacts } from '../../cgi/facts.ts'
 
 /** The handshake is over before the first request, so what it settled is asked for once a connection. */
@@ -8,13 +8,17 @@ const known = new WeakMap<TLSSocket, TlsFacts>()
 
 /** What the TLS connection under a request says; undefined for any other socket. */
 export function tlsFacts(socket: Socket | undefined): TlsFacts | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined
+  if (socket === undefined || !isTls(socket)) return undefined
   let facts = known.get(socket)
   if (facts === undefined) {
     facts = askSocket(socket)
     known.set(socket, facts)
   }
   return facts
+}
+
+function isTls(socket: Socket): socket is TLSSocket {
+  return 'getPeerX509Certificate' in socket
 }
 
 function askSocket(socket: TLSSocket): TlsFacts {
