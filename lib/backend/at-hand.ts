@@ -18,6 +18,15 @@ export class AtHand {
     this.#handBack = handBack
   }
 
+  get size(): number {
+    return this.#stack.length
+  }
+
+  /** The one that has lain here for longest; null: none. */
+  get oldest(): Connection | null {
+    return this.#stack[0] ?? null
+  }
+
   put(connection: Connection): void {
     this.#stack.push(connection)
     this.#timer ??= setInterval(this.#look, this.#interval).unref()

@@ -99,7 +99,7 @@ export class Attempt implements AnswerReceiver {
     } catch (thrown) {
       const error = asFastCgiError(thrown)
       this.#began = performance.now()
-      this.#tell({ error, answered: false, kept: false, ended: false })
+      this.#tellFailure({ error, answered: false, kept: false, ended: false })
       backend.pool.leave()
       return this.#report({ error, begun: false, answered: false, unstarted: true })
     }
@@ -154,19 +154,24 @@ export class Attempt implements AnswerReceiver {
     this.#probing = false
     const { wasBegun: begun, wasAnswered: answered, endRequest } = request
     // Told before the place is free: a backend that goes down with this must not be given the next request.
-    this.#tell({ error, answered, kept: this.#kept, ended: endRequest !== null })
+    if (error === null) this.#tellAnswer()
+    else this.#tellFailure({ error, answered, kept: this.#kept, ended: endRequest !== null })
     this.#place.backend.pool.checkIn(connection, this.#verdict(error))
     if (error === null) this.#owner.attemptEnded(null)
     else this.#report({ error, begun, answered })
   }
 
-  /** Tells the backend what became of the request. */
-  #tell({ error, ...how }: Omit<FailedAttempt, 'error'> & { readonly error: FastCgiError | null }): void {
+  /** Tells the backend that it has answered. */
+  #tellAnswer(): void {
     const { backend, generation } = this.#place
-    const took = performance.now() - this.#began
-    if (error === null) backend.noteAnswer(took, generation)
-    else if (this.#cancelled !== null) backend.health.abandonProbe(generation)
-    else backend.noteFailure({ ...how, error, took }, generation)
+    backend.noteAnswer(performance.now() - this.#began, generation)
+  }
+
+  /** Tells the backend how the request has failed. */
+  #tellFailure(failure: FailedAttempt): void {
+    const { backend, generation } = this.#place
+    if (this.#cancelled !== null) backend.health.abandonProbe(generation)
+    else backend.noteFailure({ ...failure, took: performance.now() - this.#began }, generation)
   }
 
   #endProbe(): void {

@@ -25,9 +25,9 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   readonly #pool: Pool<Connection>
   readonly #starvation: StarvationGuard = new StarvationGuard((most) => this.#closeIdle(most, 'given up'))
   readonly #open = new Set<Connection>()
-  /** Kept ones, the longest idle first. */
-  readonly #idle = new Set<Connection>()
-  /** Of these, those that generic-pool still has lent us. */
+  /** Kept ones that generic-pool has back, the longest idle first. */
+  readonly #handedBack = new Set<Connection>()
+  /** Kept ones that generic-pool still has lent us. */
   readonly #atHand: AtHand
   /** Connections that generic-pool does not know. */
   readonly #unpooled = new Set<Connection>()
@@ -43,7 +43,10 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     this.#owner = owner
     this.#allowance = allow(this)
     const interval = Math.min(LONGEST_EVICTION_INTERVAL, Math.ceil(options.idleTimeout / 2))
-    this.#atHand = new AtHand(interval, (connection) => this.#settle(this.#pool.release(connection)))
+    this.#atHand = new AtHand(interval, (connection) => {
+      this.#handedBack.add(connection)
+      this.#settle(this.#pool.release(connection))
+    })
     this.#pool = createPool<Connection>(
       {
         // Opens lazily: generic-pool calls a failing factory again and again and keeps its error to itself.
@@ -63,8 +66,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   }
 
   get status(): PoolStatus {
-    const [open, idle] = [this.#open.size, this.#idle.size]
-    return { open, idle, busy: open - idle }
+    return { open: this.#open.size, idle: this.#kept, busy: this.#open.size - this.#kept }
   }
 
   /** Connections that may be open now. */
@@ -78,7 +80,11 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
 
   /** Those that are about to be used are busy already. */
   get idle(): number {
-    return Math.max(0, this.#idle.size - this.#arriving)
+    return Math.max(0, this.#kept - this.#arriving)
+  }
+
+  get #kept(): number {
+    return this.#handedBack.size + this.#atHand.size
   }
 
   get waiting(): number {
@@ -103,9 +109,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   /** A connection for a place that was taken, kept or new; `fresh`: a new one, and all kept ones are closed, as they may be dead. */
   connect(fresh: boolean): Connection | Promise<Connection> {
     if (fresh) this.#closeIdle(UNBOUNDED, 'failed')
-    const connection = this.#atHand.take()
-    if (connection !== null) this.#idle.delete(connection)
-    return connection ?? this.#acquire()
+    return this.#atHand.take() ?? this.#acquire()
   }
 
   /** Generic-pool's latest, or a new one. */
@@ -113,7 +117,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     this.#arriving += 1
     for (;;) {
       const connection = await this.#pool.acquire()
-      this.#idle.delete(connection)
+      this.#handedBack.delete(connection)
       if (connection.usable) {
         this.#arriving -= 1
         this.#trim()
@@ -142,7 +146,6 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     const verdict = reason ?? this.#refusal(connection)
     if (verdict === null) {
       connection.release()
-      this.#idle.add(connection)
       this.#atHand.put(connection)
       return this.#leavePlace()
     }
@@ -190,8 +193,9 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   connectionClosed(connection: Connection): void {
     this.#open.delete(connection)
     this.#starvation.served(connection)
-    if (this.#atHand.remove(connection)) this.#settle(this.#pool.destroy(connection))
-    if (this.#idle.delete(connection)) this.#allowance.released()
+    const wasAtHand = this.#atHand.remove(connection)
+    if (wasAtHand) this.#settle(this.#pool.destroy(connection))
+    if (wasAtHand || this.#handedBack.delete(connection)) this.#allowance.released()
   }
 
   async #drain(): Promise<void> {
@@ -201,8 +205,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
         this.#emptied = resolve
       })
     }
-    await this.#pool.drain()
-    await this.#pool.clear()
+    await this.#pool.drain().then(() => this.#pool.clear())
     this.#allowance.close()
   }
 
@@ -223,28 +226,25 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
 
   /** Connections that there are, or are going to be, above the limit. Those arriving take idle ones first. */
   get #surplus(): number {
-    return this.#places - this.#arriving + Math.max(this.#arriving, this.#idle.size) - this.#allowance.limit
+    return this.#places - this.#arriving + Math.max(this.#arriving, this.#kept) - this.#allowance.limit
   }
 
   #trim(): void {
-    if (this.#idle.size > 0 && this.#surplus > 0) this.#closeIdle(this.#surplus, 'recalled')
+    if (this.#kept > 0 && this.#surplus > 0) this.#closeIdle(this.#surplus, 'recalled')
   }
 
   /** Closes idle ones, the oldest first; generic-pool drops those that it keeps when it comes upon them. */
   #closeIdle(most: number, reason: CloseReason): number {
-    let closed = 0
-    for (const connection of this.#idle) {
-      if (closed >= most) break
-      connection.close(reason)
-      closed += 1
+    for (let closed = 0; closed < most; closed += 1) {
+      const [oldest = this.#atHand.oldest] = this.#handedBack
+      if (oldest === null) return closed
+      oldest.close(reason)
     }
-    return closed
+    return most
   }
 
   /** generic-pool refuses only what it has not lent, which would be our own mistake: it must not go unseen. */
   #settle(done: PromiseLike<void>): void {
-    done.then(undefined, (error: unknown) => {
-      process.emitWarning(error instanceof Error ? error : String(error))
-    })
+    done.then(undefined, (error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
   }
 }
