@@ -1,19 +1,17 @@
-import type { Connection } from '../client/connection.ts'
-
 /**
- * Kept connections at hand for the next request, the last one first, so that under constant load the same few are used and the others
+ * What is at hand for the next request, the last one first, so that under constant load the same few are used and the others
  * stay below. What has lain there for a whole interval is not needed now, and handed back.
  */
-export class AtHand {
-  readonly #stack: Connection[] = []
+export class AtHand<Thing> {
+  readonly #stack: Thing[] = []
   /** The lowest height of the stack since the last look: nothing below it was needed. */
   #low = 0
   readonly #interval: number
-  readonly #handBack: (connection: Connection) => void
+  readonly #handBack: (thing: Thing) => void
   #timer: NodeJS.Timeout | null = null
 
   /** `interval` in milliseconds; `handBack` takes those that were not needed for one to two of them. */
-  constructor(interval: number, handBack: (connection: Connection) => void) {
+  constructor(interval: number, handBack: (thing: Thing) => void) {
     this.#interval = interval
     this.#handBack = handBack
   }
@@ -23,25 +21,25 @@ export class AtHand {
   }
 
   /** The one that has lain here for longest; null: none. */
-  get oldest(): Connection | null {
+  get oldest(): Thing | null {
     return this.#stack[0] ?? null
   }
 
-  put(connection: Connection): void {
-    this.#stack.push(connection)
+  put(thing: Thing): void {
+    this.#stack.push(thing)
     this.#timer ??= setInterval(this.#look, this.#interval).unref()
   }
 
   /** The one that was put last; null: none. */
-  take(): Connection | null {
-    const connection = this.#stack.pop() ?? null
+  take(): Thing | null {
+    const thing = this.#stack.pop() ?? null
     this.#low = Math.min(this.#low, this.#stack.length)
-    return connection
+    return thing
   }
 
-  /** One that has closed; false: it was not here. */
-  remove(connection: Connection): boolean {
-    const place = this.#stack.lastIndexOf(connection)
+  /** Takes one out from anywhere; false: it was not here. */
+  remove(thing: Thing): boolean {
+    const place = this.#stack.lastIndexOf(thing)
     if (place === -1) return false
     this.#stack.splice(place, 1)
     if (place < this.#low) this.#low -= 1
@@ -49,7 +47,7 @@ export class AtHand {
   }
 
   readonly #look = (): void => {
-    for (const connection of this.#stack.splice(0, this.#low)) this.#handBack(connection)
+    for (const thing of this.#stack.splice(0, this.#low)) this.#handBack(thing)
     this.#low = this.#stack.length
     if (this.#low > 0 || this.#timer === null) return
     clearInterval(this.#timer)

@@ -1,36 +1,22 @@
-import { createPool, type Pool } from 'generic-pool'
 import { Connection, type ConnectionObserver } from '../client/connection.ts'
 import type { CloseReason } from '../diagnostics.ts'
 import type { Allowance, AllowanceUser } from './allowance.ts'
-import { AtHand } from './at-hand.ts'
 import type { PoolStatus } from './backend-status.ts'
+import { Lines } from './lines.ts'
 import type { PoolOptions, PoolOwner } from './pool-options.ts'
 import { StarvationGuard } from './starvation.ts'
 
-/** Milliseconds between two looks for connections that have been idle for too long, at most. */
-const LONGEST_EVICTION_INTERVAL = 1000
-
-/** generic-pool's bounds, which are not ours: how many there may be changes over time. */
-const UNBOUNDED = Number.MAX_SAFE_INTEGER
-
 /**
- * The connections to one address, and the places for requests on them: who wants a connection takes a place first. generic-pool keeps
- * the connections but for those {@link AtHand}, which would else cost 5 µs of promises a request; how many there may be is the
- * {@link Allowance}'s to say, and who waits for a place is known to the owner.
+ * The connections to one address, and the places for requests on them: who wants a connection takes a place first. The {@link Lines} have
+ * the connections; how many there may be is the {@link Allowance}'s to say, and who waits for a place is known to the owner.
  */
 export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   readonly #options: PoolOptions
   readonly #owner: PoolOwner
   readonly #allowance: Allowance
-  readonly #pool: Pool<Connection>
+  readonly #lines: Lines
   readonly #starvation: StarvationGuard = new StarvationGuard((most) => this.#closeIdle(most, 'given up'))
   readonly #open = new Set<Connection>()
-  /** Kept ones that generic-pool has back, the longest idle first. */
-  readonly #handedBack = new Set<Connection>()
-  /** Kept ones that generic-pool still has lent us. */
-  readonly #atHand: AtHand
-  /** Connections that generic-pool does not know. */
-  readonly #unpooled = new Set<Connection>()
   /** Places taken. */
   #places = 0
   /** Of these, those that generic-pool is about to hand a connection. */
@@ -42,31 +28,12 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     this.#options = options
     this.#owner = owner
     this.#allowance = allow(this)
-    const interval = Math.min(LONGEST_EVICTION_INTERVAL, Math.ceil(options.idleTimeout / 2))
-    this.#atHand = new AtHand(interval, (connection) => {
-      this.#handedBack.add(connection)
-      this.#settle(this.#pool.release(connection))
-    })
-    this.#pool = createPool<Connection>(
-      {
-        // Opens lazily: generic-pool calls a failing factory again and again and keeps its error to itself.
-        create: async () => new Connection(options.address, this),
-        destroy: async (connection) => connection.close(this.#closing === null ? 'idle' : 'shutdown'),
-      },
-      {
-        max: UNBOUNDED,
-        // The last one in is the first one out, so that those that are not needed get old.
-        fifo: false,
-        // At hand it has been idle for an interval at least.
-        idleTimeoutMillis: Math.max(1, options.idleTimeout - interval),
-        evictionRunIntervalMillis: interval,
-        numTestsPerEvictionRun: UNBOUNDED,
-      },
-    )
+    this.#lines = new Lines(options, this)
   }
 
   get status(): PoolStatus {
-    return { open: this.#open.size, idle: this.#kept, busy: this.#open.size - this.#kept }
+    const [open, idle] = [this.#open.size, this.#lines.idle]
+    return { open, idle, busy: open - idle }
   }
 
   /** Connections that may be open now. */
@@ -80,11 +47,7 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
 
   /** Those that are about to be used are busy already. */
   get idle(): number {
-    return Math.max(0, this.#kept - this.#arriving)
-  }
-
-  get #kept(): number {
-    return this.#handedBack.size + this.#atHand.size
+    return Math.max(0, this.#lines.idle - this.#arriving)
   }
 
   get waiting(): number {
@@ -108,23 +71,19 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
 
   /** A connection for a place that was taken, kept or new; `fresh`: a new one, and all kept ones are closed, as they may be dead. */
   connect(fresh: boolean): Connection | Promise<Connection> {
-    if (fresh) this.#closeIdle(UNBOUNDED, 'failed')
-    return this.#atHand.take() ?? this.#acquire()
+    if (fresh) this.#closeIdle(Number.POSITIVE_INFINITY, 'failed')
+    const connection = this.#lines.take()
+    if (connection === null) return this.#arrive()
+    this.#trim()
+    return connection
   }
 
-  /** Generic-pool's latest, or a new one. */
-  async #acquire(): Promise<Connection> {
+  async #arrive(): Promise<Connection> {
     this.#arriving += 1
-    for (;;) {
-      const connection = await this.#pool.acquire()
-      this.#handedBack.delete(connection)
-      if (connection.usable) {
-        this.#arriving -= 1
-        this.#trim()
-        return connection
-      }
-      await this.#pool.destroy(connection)
-    }
+    const connection = await this.#lines.acquire()
+    this.#arriving -= 1
+    this.#trim()
+    return connection
   }
 
   /** As {@link lend}, in the stead of the connection that is idle for longest. */
@@ -135,10 +94,8 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
 
   /** A new connection for a place that was taken; it is never kept. */
   lend(): Connection {
-    const connection = new Connection(this.#options.address, this)
-    this.#unpooled.add(connection)
     this.#trim()
-    return connection
+    return new Connection(this.#options.address, this)
   }
 
   /** Takes a connection back, and its place; `reason` says why it cannot be kept, null that it can. */
@@ -146,11 +103,10 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
     const verdict = reason ?? this.#refusal(connection)
     if (verdict === null) {
       connection.release()
-      this.#atHand.put(connection)
+      this.#lines.keep(connection)
       return this.#leavePlace()
     }
     connection.close(verdict)
-    if (!this.#unpooled.delete(connection)) this.#settle(this.#pool.destroy(connection))
     this.leave()
   }
 
@@ -193,19 +149,17 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
   connectionClosed(connection: Connection): void {
     this.#open.delete(connection)
     this.#starvation.served(connection)
-    const wasAtHand = this.#atHand.remove(connection)
-    if (wasAtHand) this.#settle(this.#pool.destroy(connection))
-    if (wasAtHand || this.#handedBack.delete(connection)) this.#allowance.released()
+    if (this.#lines.closed(connection)) this.#allowance.released()
   }
 
   async #drain(): Promise<void> {
-    this.#closeIdle(UNBOUNDED, 'shutdown')
+    this.#closeIdle(Number.POSITIVE_INFINITY, 'shutdown')
     if (this.#places > 0) {
       await new Promise<void>((resolve) => {
         this.#emptied = resolve
       })
     }
-    await this.#pool.drain().then(() => this.#pool.clear())
+    await this.#lines.drain()
     this.#allowance.close()
   }
 
@@ -226,25 +180,20 @@ export class ConnectionPool implements ConnectionObserver, AllowanceUser {
 
   /** Connections that there are, or are going to be, above the limit. Those arriving take idle ones first. */
   get #surplus(): number {
-    return this.#places - this.#arriving + Math.max(this.#arriving, this.#kept) - this.#allowance.limit
+    return this.#places - this.#arriving + Math.max(this.#arriving, this.#lines.idle) - this.#allowance.limit
   }
 
   #trim(): void {
-    if (this.#kept > 0 && this.#surplus > 0) this.#closeIdle(this.#surplus, 'recalled')
+    if (this.#lines.idle > 0 && this.#surplus > 0) this.#closeIdle(this.#surplus, 'recalled')
   }
 
-  /** Closes idle ones, the oldest first; generic-pool drops those that it keeps when it comes upon them. */
+  /** Closes idle ones, the oldest first. */
   #closeIdle(most: number, reason: CloseReason): number {
     for (let closed = 0; closed < most; closed += 1) {
-      const [oldest = this.#atHand.oldest] = this.#handedBack
+      const { oldest } = this.#lines
       if (oldest === null) return closed
       oldest.close(reason)
     }
     return most
-  }
-
-  /** generic-pool refuses only what it has not lent, which would be our own mistake: it must not go unseen. */
-  #settle(done: PromiseLike<void>): void {
-    done.then(undefined, (error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
   }
 }

@@ -11,11 +11,11 @@ function connections(count: number): Connection[] {
 }
 
 /** With an interval of a second; `tick` lets so many pass. */
-function handFor(t: TestContext): { hand: AtHand; back: Connection[]; tick: (seconds: number) => void } {
+function handFor(t: TestContext): { hand: AtHand<Connection>; back: Connection[]; tick: (seconds: number) => void } {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const back: Connection[] = []
   return {
-    hand: new AtHand(1000, (connection) => back.push(connection)),
+    hand: new AtHand<Connection>(1000, (connection) => back.push(connection)),
     back,
     tick: (seconds) => t.mock.timers.tick(1000 * seconds),
   }
