@@ -44,16 +44,17 @@ export function openSocket(address: Address, { timeout, onread }: Opening, done:
       address.kind === 'unix'
         ? connect({ path: address.path, ...reading })
         : connect({ ...address, noDelay: true, ...reading })
-    socket = opening
-    opening.once('connect', () => {
-      deadline.clear()
-      done(null, forget(opening))
-    })
-    opening.once('error', (error) => {
+    const failed = (error: Error): void => {
       if (!isBacklogFull(error)) return fail(connectError(error, address))
       forget(opening)
       retry = setTimeout(attempt, pause * (0.5 + Math.random()))
       pause = Math.min(LONGEST_PAUSE, pause * 2)
+    }
+    socket = opening
+    opening.once('error', failed)
+    opening.once('connect', () => {
+      deadline.clear()
+      done(null, opening.removeListener('error', failed))
     })
   }
   deadline.arm(timeout, () => fail(connectTimeout(address, timeout)))
