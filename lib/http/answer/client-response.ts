@@ -51,8 +51,6 @@ export interface ClientResponse {
   end(content: string, encoding: 'latin1'): unknown
   /** Put there by middleware that compresses. */
   readonly flush?: () => void
-  cork(): void
-  uncork(): void
   on(event: 'drain' | 'finish' | 'close', listener: () => void): unknown
   removeListener(event: 'drain' | 'finish' | 'close', listener: () => void): unknown
 }

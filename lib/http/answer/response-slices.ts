@@ -38,13 +38,14 @@ export class ResponseSlices {
     return this.#slices.length === 1 && first !== undefined ? first : Buffer.concat(this.#slices, this.#length)
   }
 
-  /** Sends all of it. Whether the response has room for more. */
+  /**
+   * Sends all of it. Whether the response has room for more. Node makes one write of all that a turn brings; `res.cork()`, since Node 22, puts
+   * the end of an answer before what is corked, and then says of room what is not so.
+   */
   writeTo(res: ClientResponse): boolean {
     if (this.#slices.length === 1 || this.#length <= MOST_JOINED) return res.write(this.#empty())
-    res.cork()
     let hasRoom = true
     for (const slice of this.#slices) hasRoom = res.write(slice)
-    res.uncork()
     this.clear()
     return hasRoom
   }
@@ -68,11 +69,8 @@ export class ResponseSlices {
       res.end(this.#empty())
       return
     }
-    res.cork()
-    for (const slice of this.#slices) res.write(slice)
-    this.clear()
+    this.writeTo(res)
     res.end()
-    if (res.stream !== undefined) res.uncork()
   }
 
   #empty(): Buffer {

@@ -226,6 +226,20 @@ describe('ResponseWriter, an answer that streams', () => {
     const result = await answer([out('Content-Length: 120000\n\n'), 'flush', ...slices.map(out), 'flush', 'end'])
     assert.equal(result.body, slices.join(''))
   })
+
+  it('never corks the response: since Node 22 the last chunk would come before what is corked', async () => {
+    const slices = Array.from({ length: 4 }, (_, index) => String(index).repeat(30_000))
+    let corked = 0
+    const before = (res: ServerResponse): void => {
+      res.cork = () => {
+        corked += 1
+      }
+    }
+    const result = await answer([out('X-A: 1\n\n'), ...slices.map(out), 'flush', ...slices.map(out), 'end'], { before })
+    const chunks = [...slices, ...slices].map((slice) => `7530\r\n${slice}\r\n`)
+    assert.equal(result.body, `${chunks.join('')}0\r\n\r\n`)
+    assert.equal(corked, 0)
+  })
 })
 
 describe('ResponseWriter, Content-Length', () => {
