@@ -140,19 +140,18 @@ backend('php-fpm').describe('php-fpm that fails', () => {
 
   it('takes a waiting request out of the queue when its client leaves', async () => {
     const gateway = await serveWith({ server: { address: fpm.address, maxConnections: 1 }, queueLimit: 1 })
+    const waiting = (): number | undefined => gateway.handler.status().servers[0]?.waiting
     const held = ask(`${gateway.url}/hold.php?gate=${gate}&marker=${marker}`)
     await eventually('the script has begun', () => existsSync(marker))
     const impatient = connect(gateway.port, '127.0.0.1')
     impatient.write('GET /process.php HTTP/1.1\r\nHost: a\r\n\r\n')
-    await eventually('the queue is full', async () => (await ask(`${gateway.url}/process.php`)).status === 503)
+    await eventually('it waits', () => waiting() === 1)
+    assert.equal((await ask(`${gateway.url}/process.php`)).status, 503)
     assert.equal(code(gateway), 'ERR_FCGI_QUEUE_FULL')
     impatient.destroy()
-    // The place in the queue is free again: this one waits until the gate opens, and is answered.
-    let patient: Promise<number> = Promise.resolve(503)
-    await eventually('there is room in the queue', async () => {
-      patient = ask(`${gateway.url}/process.php`).then(({ status }) => status)
-      return (await Promise.race([patient, new Promise((resolve) => setTimeout(resolve, 200, 'waits'))])) === 'waits'
-    })
+    await eventually('it has left the queue', () => waiting() === 0)
+    const patient = ask(`${gateway.url}/process.php`).then(({ status }) => status)
+    await eventually('another one waits', () => waiting() === 1)
     writeFileSync(gate, '')
     assert.equal((await held).status, 200)
     assert.equal(await patient, 200)
