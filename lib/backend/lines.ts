@@ -39,7 +39,7 @@ export class Lines {
     this.#vacant = new AtHand(interval, (line) => settle(this.#pool.destroy(line)))
     this.#pool = createPool<Line>(
       {
-        create: async () => this.#connect({ connection: this.#newConnection() }),
+        create: async () => this.#register({ connection: this.#newConnection() }),
         destroy: async ({ connection }) => connection.close('idle'),
       },
       {
@@ -72,7 +72,7 @@ export class Lines {
     const line = this.#vacant.take()
     if (line === null) return null
     line.connection = this.#newConnection()
-    return this.#connect(line).connection
+    return this.#register(line).connection
   }
 
   /** generic-pool's latest connection, or a new one. */
@@ -112,7 +112,7 @@ export class Lines {
     return new Connection(this.#options.address, this.#observer)
   }
 
-  #connect(line: Line): Line {
+  #register(line: Line): Line {
     this.#lineOf.set(line.connection, line)
     return line
   }
