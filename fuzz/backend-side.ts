@@ -2,8 +2,8 @@ import { makePlan, makeRequest } from './answer-grammar.ts'
 import { type AnswerPlan, markOf, type PlannedRequest } from './answer-plan.ts'
 import { BACKEND_SETUPS, type BackendSetup, gatewaySetupOf } from './backend-setups.ts'
 import { GatewayProcess } from './gateway-process.ts'
-import { HostileBackend, type Played } from './hostile-backend.ts'
-import { type Expectation, expectationOf } from './oracle.ts'
+import { type Attempt, HostileBackend, type Played } from './hostile-backend.ts'
+import { type Expectation, expectationOf, isExact } from './oracle.ts'
 import { askHttp1, askHttp2, type Question } from './ordinary-client.ts'
 import type { Random } from './random.ts'
 import type { Setting, Side } from './side.ts'
@@ -124,7 +124,7 @@ class BackendSetting implements Setting<AnswerCase> {
     return (
       verdictOfAttempts(request, played, expected) ??
       verdictOf({ expected, seen, request, mark: markOf(caseNumber), flipped, rules: this.#setup }) ??
-      (isWhole ? verdictOfNext(seen, { request, name, takesDown: this.#setup.takesDown }) : null)
+      (isWhole ? verdictOfNext(seen, { request, name, mayFail: mayTakeNextAlong(last, this.#setup) }) : null)
     )
   }
 }
@@ -172,16 +172,25 @@ function verdictOfAttempts({ method }: PlannedRequest, { attempts }: Played, exp
   return `a ${method} was sent ${attempts.length} times`
 }
 
+/**
+ * How the next request may fail: where the backend was taken down; and where there was more behind the end of the answer, which may come so late
+ * that the connection was kept, and then passes for nothing, but costs the request that is on it.
+ */
+function mayTakeNextAlong(last: Attempt | undefined, { takesDown }: BackendSetup): (status: number) => boolean {
+  const hasMore = last !== undefined && !isExact(last.bytes, last.id)
+  return (status) => (takesDown && status === 503) || (hasMore && status === 502)
+}
+
 /** A whole answer must not take the next request on the connection along. */
 function verdictOfNext(
   { answers: { answers } }: Seen,
-  { request, name, takesDown }: { request: PlannedRequest; name: string; takesDown: boolean },
+  { request, name, mayFail }: { request: PlannedRequest; name: string; mayFail: (status: number) => boolean },
 ): string | null {
   const [first, next] = answers
   if (!request.followed || request.leaveAfter !== null || first?.complete !== true) return null
   if (first.fields.some(([field, value]) => field === 'connection' && value === 'close')) return null
   if (next === undefined) return 'the next request on the connection was not answered'
-  if (takesDown && next.status === 503) return null
+  if (mayFail(next.status)) return null
   const body = next.body.toString('latin1')
   return next.complete && body === `good next-of-${name}`
     ? null
