@@ -25,7 +25,7 @@ for (const name of ['php-fpm', 'php-cgi'] as const) {
           root: phpRoot,
           servers: [{ name: 'php', command: pathOf(name), processes: 3 }],
           keepAlive,
-          // A request may be hit by two of the kills, which follow one another within milliseconds.
+          // A request may be hit twice: its kept connection ends with a process's fifth request, the new one with a kill.
           retries: 2,
         })
       })
